@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Self-identifying bytes: every byte tells which operation put it there, and where it belongs.
+
+The byte at place ``p`` written by writer number ``w`` is ``w + spread(place)`` modulo 256. At one place two writers with
+different numbers (below 256) never agree, so a byte names its writer exactly; a byte that strayed to another place
+almost never looks right there, because ``spread`` differs from place to place.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .program import Bytes, Location, Pattern, Program, Region, Send, Store, Value, Write
+
+INITIAL = 0
+"""Writer number of a region's initial content; steps are numbered from 1 in program order of the columns."""
+
+
+@lru_cache(maxsize=4096)
+def _salt(space: str) -> int:
+    value = 0x9E3779B1
+    for char in space:
+        value = (value ^ ord(char)) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def spread(space: str, offset: int) -> int:
+    """A fixed pseudo-random byte for a place."""
+    value = (_salt(space) + offset * 0x9E3779B1) & 0xFFFFFFFF
+    value ^= value >> 15
+    value = value * 0x85EBCA6B & 0xFFFFFFFF
+    return (value ^ value >> 13) & 0xFF
+
+
+@lru_cache(maxsize=1024)
+def _spread_run(space: str, offset: int, size: int) -> bytes:
+    return bytes(spread(space, offset + i) for i in range(size))
+
+
+@lru_cache(maxsize=256)
+def _shift(writer: int) -> bytes:
+    return bytes((i + writer) & 0xFF for i in range(256))
+
+
+def pattern(writer: int, space: str, offset: int, size: int) -> bytes:
+    """``size`` bytes of writer ``writer`` at ``offset`` of ``space`` (a region as ``B.data``, or ``message``)."""
+    return _spread_run(space, offset, size).translate(_shift(writer & 0xFF))
+
+
+def space_of(place: Location | Region) -> str:
+    return f"{place.node}.{place.region if isinstance(place, Location) else place.name}"
+
+
+MESSAGE = "message"
+"""The space of message payloads: a message is not written to a place of its own."""
+
+
+def literal(value: int, size: int) -> bytes:
+    return (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little")
+
+
+class Numbering:
+    """Writer numbers of a Program's steps."""
+
+    def __init__(self, program: Program) -> None:
+        self._numbers: dict[str, int] = {}
+        for _, step in program.steps():
+            if isinstance(step, Send | Write | Store):
+                self._numbers[step.name] = len(self._numbers) + 1
+
+    def writer(self, name: str) -> int:
+        return self._numbers[name]
+
+
+def initial(region: Region) -> bytes:
+    """Initial content of a region."""
+    if region.init is None:
+        return pattern(INITIAL, space_of(region), 0, region.size)
+    return literal(region.init, region.size)
+
+
+def _content(value: Value, writer: int, space: str, offset: int, size: int) -> bytes:
+    if isinstance(value, Bytes):
+        return literal(value.value, size)
+    assert isinstance(value, Pattern)
+    return pattern(writer, space, offset, size)
+
+
+def payload(numbers: Numbering, step: Send | Write | Store) -> bytes:
+    """The bytes that a step sends, writes or stores, in order."""
+    writer = numbers.writer(step.name)
+    if isinstance(step, Send):
+        return _content(step.value, writer, MESSAGE, 0, step.size)
+    places = step.target if isinstance(step, Write) else (step.place,)
+    if isinstance(step.value, Bytes):
+        return literal(step.value.value, sum(place.size for place in places))
+    return b"".join(_content(step.value, writer, space_of(p), p.offset, p.size) for p in places)
