@@ -1,10 +1,152 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The Pythonic OFI object model: one interface, whatever the backend."""
+"""The Pythonic OFI object model: one interface, whatever the backend.
 
-from .attr import *  # noqa: F403
-from .constants import *  # noqa: F403
-from .errors import BackendUnavailable, FabricError, UsageError
-from .events import Completion, Context, EqError, EqEvent, ErrorCompletion
-from .objects import *  # noqa: F403
+``constants`` and ``attr`` say what is asked for and offered; ``objects``, ``queues`` and ``endpoint`` what can be
+called; ``events`` what queues deliver; ``errors`` how a refusal looks; ``base`` the conventions that all of it follows.
+"""
 
-__all__ = ["BackendUnavailable", "Completion", "Context", "EqError", "EqEvent", "ErrorCompletion", "FabricError", "UsageError"]
+from .attr import (
+    AtomicAttr,
+    AvAttr,
+    CntrAttr,
+    CqAttr,
+    DomainAttr,
+    EpAttr,
+    EqAttr,
+    FabricAttr,
+    Info,
+    NicAttr,
+    RxAttr,
+    TxAttr,
+)
+from .base import (
+    Buffer,
+    FabricObject,
+    Flags,
+    RmaIoc,
+    RmaIov,
+    Source,
+)
+from .constants import (
+    ADDR_NOTAVAIL,
+    ADDR_UNSPEC,
+    KEY_NOTAVAIL,
+    SHARED_CONTEXT,
+    UNLIMITED,
+    AddrFormat,
+    AtomicOp,
+    AvType,
+    ControlCommand,
+    CqFormat,
+    Datatype,
+    EpOption,
+    EpType,
+    EqEventKind,
+    Errno,
+    Flag,
+    Mode,
+    MrMode,
+    OpFlag,
+    Order,
+    Progress,
+    Protocol,
+    ResourceMgmt,
+    Threading,
+    TrafficClass,
+    WaitObj,
+)
+from .endpoint import (
+    Endpoint,
+    PassiveEndpoint,
+    ScalableEndpoint,
+)
+from .errors import (
+    BackendUnavailable,
+    FabricError,
+    UsageError,
+)
+from .events import (
+    Completion,
+    Context,
+    EqError,
+    EqEvent,
+    ErrorCompletion,
+)
+from .objects import (
+    AddressVector,
+    Domain,
+    Fabric,
+    MemoryRegion,
+    Provider,
+)
+from .queues import (
+    CompletionQueue,
+    Counter,
+    EventQueue,
+)
+
+__all__ = [
+    "ADDR_NOTAVAIL",
+    "ADDR_UNSPEC",
+    "KEY_NOTAVAIL",
+    "SHARED_CONTEXT",
+    "UNLIMITED",
+    "AddrFormat",
+    "AddressVector",
+    "AtomicAttr",
+    "AtomicOp",
+    "AvAttr",
+    "AvType",
+    "BackendUnavailable",
+    "Buffer",
+    "CntrAttr",
+    "Completion",
+    "CompletionQueue",
+    "Context",
+    "ControlCommand",
+    "Counter",
+    "CqAttr",
+    "CqFormat",
+    "Datatype",
+    "Domain",
+    "DomainAttr",
+    "Endpoint",
+    "EpAttr",
+    "EpOption",
+    "EpType",
+    "EqAttr",
+    "EqError",
+    "EqEvent",
+    "EqEventKind",
+    "Errno",
+    "ErrorCompletion",
+    "EventQueue",
+    "Fabric",
+    "FabricAttr",
+    "FabricError",
+    "FabricObject",
+    "Flag",
+    "Flags",
+    "Info",
+    "MemoryRegion",
+    "Mode",
+    "MrMode",
+    "NicAttr",
+    "OpFlag",
+    "Order",
+    "PassiveEndpoint",
+    "Progress",
+    "Protocol",
+    "Provider",
+    "ResourceMgmt",
+    "RmaIoc",
+    "RmaIov",
+    "RxAttr",
+    "ScalableEndpoint",
+    "Source",
+    "Threading",
+    "TrafficClass",
+    "TxAttr",
+    "UsageError",
+    "WaitObj",
+]

@@ -103,16 +103,43 @@ class DomainAttr:
     max_err_data: int = 0
     mr_cnt: int = 0
     tclass: int = 0
+    max_ep_auth_key: int = 0
+    max_group_id: int = 0
+    max_cntr_value: int = 0
+    max_err_cntr_value: int = 0
+    domain: int = field(default=0, compare=False)
+    """``fid`` of an open domain: as a hint, the one to use; as an answer, one that is open already."""
 
 
 @dataclass
 class FabricAttr:
-    """Fabric attributes. Versions are ``(major, minor)``."""
+    """Fabric attributes. Versions are ``(major, minor)``; libfabric's own providers have ``major`` 100 * 1 + minor."""
 
     name: str = ""
     prov_name: str = ""
     prov_version: tuple[int, int] = (0, 0)
     api_version: tuple[int, int] = (0, 0)
+    fabric: int = field(default=0, compare=False)
+    """``fid`` of an open fabric, as ``DomainAttr.domain``."""
+
+
+@dataclass(frozen=True)
+class NicAttr:
+    """The network device behind an offer; empty where the provider says nothing. ``speed`` in bits per second."""
+
+    name: str = ""
+    device_id: str = ""
+    device_version: str = ""
+    vendor_id: str = ""
+    driver: str = ""
+    firmware: str = ""
+    pci: tuple[int, int, int, int] | None = None
+    """PCI domain, bus, device and function, where the device sits on such a bus."""
+    address: str = ""
+    mtu: int = 0
+    speed: int = 0
+    link_state: int = 0
+    network_type: str = ""
 
 
 @dataclass
@@ -129,8 +156,13 @@ class Info:
     ep_attr: EpAttr = field(default_factory=EpAttr)
     domain_attr: DomainAttr = field(default_factory=DomainAttr)
     fabric_attr: FabricAttr = field(default_factory=FabricAttr)
+    handle: int = field(default=0, compare=False)
+    """``fid`` of a passive endpoint or of a connection request that an endpoint opened with this is made from."""
+    nic: NicAttr | None = field(default=None, compare=False)
+    """The device, where the provider describes it; ignored in hints."""
     raw: object | None = field(default=None, repr=False, compare=False)
-    """The backend's own record; absent in hints. A copy of the record made by the backend keeps it alive."""
+    """The backend's own record, kept alive by this; absent in hints. Opening an unchanged answer opens that record;
+    fields that were changed since are applied to a copy of it. It does not travel to other processes."""
 
 
 @dataclass

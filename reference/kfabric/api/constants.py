@@ -43,6 +43,7 @@ class Flag(IntFlag):
     FENCE = 1 << 21
     PRIORITY = 1 << 22
     COMPLETION = 1 << 24
+    EVENT = 1 << 24
     INJECT = 1 << 25
     INJECT_COMPLETE = 1 << 26
     TRANSMIT_COMPLETE = 1 << 27
@@ -50,12 +51,14 @@ class Flag(IntFlag):
     AFFINITY = 1 << 29
     COMMIT_COMPLETE = 1 << 30
     MATCH_COMPLETE = 1 << 31
+    RESCAN = 1 << 35
     PEER_TRANSFER = 1 << 36
     AV_USER_ID = 1 << 41
+    FIREWALL_ADDR = 1 << 42
     PEER = 1 << 43
     XPU_TRIGGER = 1 << 44
-    HMEM_HOST_ALLOC = 1 << 45
-    HMEM_DEVICE_ONLY = 1 << 46
+    TAGGED_DIRECTED_RECV = 1 << 45
+    TAGGED_MULTI_RECV = 1 << 46
     HMEM = 1 << 47
     VARIABLE_MSG = 1 << 48
     RMA_PMEM = 1 << 49
@@ -72,14 +75,25 @@ class Flag(IntFlag):
 
 
 class OpFlag(IntFlag):
-    """Operation flags whose bits mean something else among the capabilities (tagged receives, bind)."""
+    """Flags of one call whose bits mean something else among the capabilities.
+
+    Receives: CLAIM, DISCARD. Binding: SELECTIVE_COMPLETION, REG_MR. Address vectors: SYNC_ERR, SYMMETRIC, UNIVERSE.
+    Atomics: FETCH_ATOMIC, COMPARE_ATOMIC. Registration: MR_DMABUF, MR_SINGLE_USE, HMEM_HOST_ALLOC, HMEM_DEVICE_ONLY.
+    """
 
     CLAIM = 1 << 59
     DISCARD = 1 << 58
     SELECTIVE_COMPLETION = 1 << 59
+    REG_MR = 1 << 59
     SYNC_ERR = 1 << 58
+    SYMMETRIC = 1 << 59
+    UNIVERSE = 1 << 57
     FETCH_ATOMIC = 1 << 58
     COMPARE_ATOMIC = 1 << 59
+    MR_DMABUF = 1 << 40
+    MR_SINGLE_USE = 1 << 41
+    HMEM_HOST_ALLOC = 1 << 45
+    HMEM_DEVICE_ONLY = 1 << 46
 
 
 class Mode(IntFlag):
@@ -129,6 +143,7 @@ class Order(IntFlag):
     SAR = 1 << 6
     SAW = 1 << 7
     SAS = 1 << 8
+    STRICT = 0x1FF
     DATA = 1 << 16
     RMA_RAR = 1 << 32
     RMA_RAW = 1 << 33
@@ -141,6 +156,8 @@ class Order(IntFlag):
 
 
 class EpType(IntEnum):
+    """Kinds of endpoints: connected, unreliable datagrams, reliable datagrams."""
+
     UNSPEC = 0
     MSG = 1
     DGRAM = 2
@@ -148,12 +165,16 @@ class EpType(IntEnum):
 
 
 class AvType(IntEnum):
+    """How an address vector names its addresses (``MAP`` is deprecated since 2.0)."""
+
     UNSPEC = 0
     MAP = 1
     TABLE = 2
 
 
 class Progress(IntEnum):
+    """Who drives operations forward."""
+
     UNSPEC = 0
     AUTO = 1
     MANUAL = 2
@@ -161,6 +182,8 @@ class Progress(IntEnum):
 
 
 class Threading(IntEnum):
+    """What the application serialises."""
+
     UNSPEC = 0
     SAFE = 1
     FID = 2
@@ -170,12 +193,16 @@ class Threading(IntEnum):
 
 
 class ResourceMgmt(IntEnum):
+    """Whether the provider keeps queues from overrunning."""
+
     UNSPEC = 0
     DISABLED = 1
     ENABLED = 2
 
 
 class CqFormat(IntEnum):
+    """Layout of completion entries; each contains the one before."""
+
     UNSPEC = 0
     CONTEXT = 1
     MSG = 2
@@ -184,6 +211,8 @@ class CqFormat(IntEnum):
 
 
 class WaitObj(IntEnum):
+    """What a queue or counter can be waited on with."""
+
     NONE = 0
     UNSPEC = 1
     SET = 2
@@ -194,6 +223,8 @@ class WaitObj(IntEnum):
 
 
 class EqEventKind(IntEnum):
+    """Events that queues report."""
+
     NOTIFY = 0
     CONNREQ = 1
     CONNECTED = 2
@@ -204,6 +235,8 @@ class EqEventKind(IntEnum):
 
 
 class AddrFormat(IntEnum):
+    """Layout of raw addresses."""
+
     UNSPEC = 0
     SOCKADDR = 1
     SOCKADDR_IN = 2
@@ -220,9 +253,63 @@ class AddrFormat(IntEnum):
     PSMX3 = 13
     OPX = 14
     CXI = 15
+    UCX = 16
+    SOCKADDR_IP = 17
+
+
+class Protocol(IntEnum):
+    """Wire protocols (``ep_attr.protocol``); providers of one protocol are meant to interoperate."""
+
+    UNSPEC = 0
+    RDMA_CM_IB_RC = 1
+    IWARP = 2
+    IB_UD = 3
+    PSMX = 4
+    UDP = 5
+    SOCK_TCP = 6
+    MXM = 7
+    IWARP_RDM = 8
+    IB_RDM = 9
+    GNI = 10
+    RXM = 11
+    RXD = 12
+    MLX = 13
+    NETWORKDIRECT = 14
+    PSMX2 = 15
+    SHM = 16
+    MRAIL = 17
+    RSTREAM = 18
+    RDMA_CM_IB_XRC = 19
+    EFA = 20
+    PSMX3 = 21
+    RXM_TCP = 22
+    OPX = 23
+    CXI = 24
+    XNET = 25
+    COLL = 26
+    UCX = 27
+    SM2 = 28
+    CXI_RNR = 29
+    LPP = 30
+    LNX = 31
+
+
+class TrafficClass(IntEnum):
+    """Values of ``tclass``; a DSCP value is ``DSCP | value``."""
+
+    UNSPEC = 0
+    DSCP = 0x100
+    BEST_EFFORT = 0x200
+    LOW_LATENCY = 0x201
+    DEDICATED_ACCESS = 0x202
+    BULK_DATA = 0x203
+    SCAVENGER = 0x204
+    NETWORK_CTRL = 0x205
 
 
 class Datatype(IntEnum):
+    """Element types of atomics."""
+
     INT8 = 0
     UINT8 = 1
     INT16 = 2
@@ -237,9 +324,17 @@ class Datatype(IntEnum):
     DOUBLE_COMPLEX = 11
     LONG_DOUBLE = 12
     LONG_DOUBLE_COMPLEX = 13
+    INT128 = 14
+    UINT128 = 15
+    FLOAT16 = 16
+    BFLOAT16 = 17
+    FLOAT8_E4M3 = 18
+    FLOAT8_E5M2 = 19
 
 
 class AtomicOp(IntEnum):
+    """What an atomic does to each remote element."""
+
     MIN = 0
     MAX = 1
     SUM = 2
@@ -259,6 +354,7 @@ class AtomicOp(IntEnum):
     CSWAP_GE = 16
     CSWAP_GT = 17
     MSWAP = 18
+    DIFF = 19
 
 
 class EpOption(IntEnum):
@@ -272,6 +368,19 @@ class EpOption(IntEnum):
     RECV_BUF_SIZE = 5
     TX_SIZE = 6
     RX_SIZE = 7
+    HMEM_P2P = 8
+    XPU_TRIGGER = 9
+    CUDA_API_PERMITTED = 10
+    SHARED_MEMORY_PERMITTED = 11
+    MAX_MSG_SIZE = 12
+    MAX_TAGGED_SIZE = 13
+    MAX_RMA_SIZE = 14
+    MAX_ATOMIC_SIZE = 15
+    INJECT_MSG_SIZE = 16
+    INJECT_TAGGED_SIZE = 17
+    INJECT_RMA_SIZE = 18
+    INJECT_ATOMIC_SIZE = 19
+    FIREWALL_ADDR = 20
 
 
 class ControlCommand(IntEnum):
@@ -296,6 +405,8 @@ class ControlCommand(IntEnum):
     GETWAITOBJ = 16
     GET_VAL = 17
     SET_VAL = 18
+    EXPORT_FID = 19
+    GET_FD = 20
 
 
 class Errno(IntEnum):
@@ -321,6 +432,7 @@ class Errno(IntEnum):
     ENOSYS = 38
     ENOMSG = 42
     ENODATA = 61
+    EPROTO = 71
     EOVERFLOW = 75
     EMSGSIZE = 90
     ENOPROTOOPT = 92

@@ -13,12 +13,14 @@ from .constants import Errno
 class FabricError(OSError):
     """A provider call returned a negative code.
 
-    Attributes: ``code`` the positive error number, ``call`` the C call that answered.
+    Attributes: ``code`` the positive error number, ``call`` the C call that answered, ``needed`` the bytes that a call
+    which said ETOOSMALL would have liked (None for all others).
     """
 
-    def __init__(self, code: int, call: str, detail: str = "") -> None:
+    def __init__(self, code: int, call: str, detail: str = "", *, needed: int | None = None) -> None:
         self.code = abs(code)
         self.call = call
+        self.needed = needed
         text = f"{call}: {self.name}" + (f" ({detail})" if detail else "")
         super().__init__(self.code, text)
 

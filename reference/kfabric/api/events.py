@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .constants import EqEventKind
 from .attr import Info
+from .constants import EqEventKind
 
 
 class Context:
@@ -57,6 +57,8 @@ class ErrorCompletion:
     err: int
     prov_errno: int
     err_data: bytes = b""
+    src_addr: int | None = None
+    """The peer's handle, where the library reports it (since 1.20) and knows it."""
 
 
 @dataclass(frozen=True)
