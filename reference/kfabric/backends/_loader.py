@@ -17,6 +17,7 @@ from kfabric.api.errors import BackendUnavailable
 
 ENVIRONMENT = "KFABRIC_LIBFABRIC"
 _TEXT_SIZE = 1024
+_ROOM = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,3 +68,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Library:
         version=(calls.version >> 16, calls.version & 0xFFFF),
         api_version=calls.api_version,
     )
+
+
+def roomy(struct: str) -> Any:
+    """A zeroed struct with unused room behind it, for what a later release may append and a provider then fill."""
+    return ffi.from_buffer(f"{struct} *", bytearray(ffi.sizeof(struct) + _ROOM), require_writable=True)

@@ -16,6 +16,10 @@
 extern "C" {
 #endif
 
+/* The span of releases whose headers kfabric/ofi_abi.h was compared with. */
+#define KF_OFI_OLDEST FI_VERSION(1, 17)
+#define KF_OFI_NEWEST FI_VERSION(2, 6)
+
 /* One loaded libfabric. Filled by kf_fi_load, read-only afterwards. */
 struct kf_fi {
 	void *handle;

@@ -7,9 +7,10 @@
  * libfabric's own headers. Nothing here is code: the few calls that are real
  * symbols of the shared library are found at run time (kfabric/fi_loader.h).
  *
- * Which release: the layouts are those of KF_OFI_NEWEST. Releases only append
- * (to structs, to ops tables, to enumerations) or give a new name to old
- * storage, so one declaration serves every release from KF_OFI_OLDEST on, if
+ * Which release: the layouts are those of KF_OFI_NEWEST, and the oldest
+ * release served is KF_OFI_OLDEST (both in kfabric/fi_loader.h). Releases only
+ * append (to structs, to ops tables, to enumerations) or give a new name to
+ * old storage, so one declaration serves all of them, if
  *   - memory we hand to the library has the size declared here,
  *   - memory the library hands to us is read past its old end only when the
  *     release says that the end is further out: ops tables carry `size`, for
@@ -19,7 +20,7 @@
  * `until X.Y`: the last release in which the name had this value or layout.
  * No mark: the name is there in every release. The marks are data, one
  * declaration per marked line: tests/native/test_abi.py compares all of this
- * file with the headers installed and believes the marks only as far as that.
+ * file, marks included, with the headers of any release it is given.
  *
  * This file also is the source of the Python binding's cdef
  * (reference/native/cdef.py): object-like macros must be integer constants,
@@ -42,10 +43,6 @@ extern "C" {
 #define FI_VERSION(major, minor) (((major) << 16) | (minor))
 #define FI_MAJOR(version) ((version) >> 16)
 #define FI_MINOR(version) ((version) & 0xffff)
-
-/* The span of releases these declarations were compared with. */
-#define KF_OFI_OLDEST FI_VERSION(1, 17)
-#define KF_OFI_NEWEST FI_VERSION(2, 6)
 
 /* ---- errors: errno where errno has the word, own numbers from 256 on ---- */
 
