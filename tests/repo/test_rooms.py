@@ -157,6 +157,20 @@ def test_an_arrow_of_the_table_is_allowed(tmp_path: Path, place: str, line: str)
     assert violations(tmp_path) == []
 
 
+def drawn(text: str) -> dict[str, frozenset[str]]:
+    """The table of docs/architecture.rst: room -> what it may import."""
+    rows = re.findall(r"^   \* - ``([\w.]+)``\n(.*?)^     - ([^-]*?)(?=^   \*|\Z|\n\n)", text, re.MULTILINE | re.DOTALL)
+    return {room: frozenset(re.findall(r"``([\w.]+)``", last)) for room, _, last in rows}
+
+
+def test_the_table_in_the_documents_is_this_one(root: Path) -> None:
+    shown = drawn((root / "docs" / "architecture.rst").read_text(encoding="utf-8"))
+    assert len(shown) >= 7
+    assert shown == {room: ROOMS[room][1] for room in shown}
+    unseen = {room for room, (place, _) in ROOMS.items() if room not in shown and (root / place).is_dir()}
+    assert unseen == set(), "a room that exists and is not in docs/architecture.rst"
+
+
 # --- the C ---
 
 SYSTEM_HEADERS = frozenset({
