@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Self-identifying bytes: every byte tells which operation put it there, and where it belongs.
 
-The byte at place ``p`` written by writer number ``w`` is ``w + spread(place)`` modulo 256. At one place two writers with
-different numbers (below 256) never agree, so a byte names its writer exactly; a byte that strayed to another place
-almost never looks right there, because ``spread`` differs from place to place.
+The byte at place ``p`` written by writer number ``w`` is ``w + spread(place)`` modulo 256. At one place two writers
+with different numbers (below 256) never agree, so a byte names its writer exactly; a byte that strayed to another
+place almost never looks right there, because ``spread`` differs from place to place.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from .program import Bytes, Location, Pattern, Program, Region, Send, Store, Value, Write
+from .datatypes import encode
+from .program import Atomic, Bytes, Location, Pattern, Program, Region, Send, Store, Value, Write
 
 INITIAL = 0
 """Writer number of a region's initial content; steps are numbered from 1 in program order of the columns."""
@@ -47,7 +48,23 @@ def pattern(writer: int, space: str, offset: int, size: int) -> bytes:
     return _spread_run(space, offset, size).translate(_shift(writer & 0xFF))
 
 
+def fill(name: str, size: int) -> bytes:
+    """What the buffer of the receive, read or fetching atomic ``name`` holds before it is posted."""
+    return pattern(INITIAL, f"buffer.{name}", 0, size)
+
+
+@lru_cache(maxsize=1)
+def _complement() -> bytes:
+    return bytes(255 - i for i in range(256))
+
+
+def scribble(content: bytes) -> bytes:
+    """What ``Reuse`` writes over a source buffer: every byte complemented, so none looks as before."""
+    return content.translate(_complement())
+
+
 def space_of(place: Location | Region) -> str:
+    """The space of a region's bytes, for ``pattern``."""
     return f"{place.node}.{place.region if isinstance(place, Location) else place.name}"
 
 
@@ -56,6 +73,7 @@ MESSAGE = "message"
 
 
 def literal(value: int, size: int) -> bytes:
+    """An integer as ``size`` bytes, little endian, wrapped."""
     return (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little")
 
 
@@ -69,6 +87,7 @@ class Numbering:
                 self._numbers[step.name] = len(self._numbers) + 1
 
     def writer(self, name: str) -> int:
+        """The number of a sending, writing or storing step."""
         return self._numbers[name]
 
 
@@ -95,3 +114,13 @@ def payload(numbers: Numbering, step: Send | Write | Store) -> bytes:
     if isinstance(step.value, Bytes):
         return literal(step.value.value, sum(place.size for place in places))
     return b"".join(_content(step.value, writer, space_of(p), p.offset, p.size) for p in places)
+
+
+def operand(step: Atomic) -> bytes:
+    """The operand buffer of an atomic operation (empty for one without operand)."""
+    return encode(step.datatype, step.operand)
+
+
+def compare(step: Atomic) -> bytes:
+    """The compare buffer of a comparing atomic operation."""
+    return encode(step.datatype, step.compare)

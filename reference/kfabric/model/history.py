@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """History: what was asked of a provider and what it answered, complete enough to be judged without it.
 
-Events of one node are in the order in which that node's application saw them; ``at`` (nanoseconds, each node's own clock)
-only draws pictures. Events of different nodes are ordered only by barriers and by what completions tell.
+Events of one node are in the order in which that node's application saw them; ``at`` (nanoseconds, each node's own
+clock) only draws pictures. Events of different nodes are ordered only by barriers and by what completions tell.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Posted(Event):
 class Completed(Event):
     """A success entry was read. ``op`` is None when its context is no operation's of this Program.
 
-    Fields that the queue's format does not carry are None. ``queue`` is ``tx`` or ``rx`` (and endpoint index: ``tx/1``).
-    ``source`` is the sender that the address vector names, None when ``readfrom`` gave FI_ADDR_NOTAVAIL or was not used;
-    ``source_known`` tells the two apart. ``stray`` is the raw context when ``op`` is None (0: NULL).
+    Fields that the queue's format does not carry are None. ``queue`` is ``tx`` or ``rx`` (and endpoint index:
+    ``tx/1``). ``source_raw`` is what ``readfrom`` gave, None when it was not used; ``source`` the sender that the
+    address vector names by it, None when there is none. ``stray`` is the raw context when ``op`` is None (0: NULL).
     """
 
     op: str | None
@@ -78,7 +78,9 @@ class Failed(Event):
 
 @dataclass(frozen=True)
 class Observed(Event):
-    """Bytes seen: of a load at that moment; of a read, receive or fetching atomic when its completion was read."""
+    """Bytes seen: of a load at that moment; of a read, receive or fetching atomic, whose whole buffer it is, when its
+    completion was read.
+    """
 
     op: str
     content: bytes
@@ -127,8 +129,9 @@ class Counted(Event):
 class Content(Event):
     """What a region, or the whole buffer of an operation, held at the end (after the final barrier).
 
-    ``what`` is ``region:data``, ``source:op`` (a source buffer: the provider must not change it) or ``buffer:op`` (a receive
-    or read buffer as posted); ``before`` and ``after`` are guard bytes, True while untouched.
+    ``what`` is ``region:data``, ``source:op`` (a source buffer: the provider must not change it), ``compare:op`` (the
+    compare buffer of an atomic) or ``buffer:op`` (a receive, read or result buffer as posted); ``before`` and
+    ``after`` are guard bytes, True while untouched.
     """
 
     what: str
@@ -140,7 +143,9 @@ class Content(Event):
 
 @dataclass(frozen=True)
 class Probed(Event):
-    """A later message on the same endpoints, tried because a completion was owed. ``arrived``: it completed both ends."""
+    """A later message on the same endpoints, tried because a completion was owed. ``arrived``: it completed both
+    ends.
+    """
 
     peer: str
     arrived: bool
@@ -160,9 +165,7 @@ class Died(Event):
     word: ClassVar[str] = "died"
 
 
-AnyEvent = (
-    Posted | Completed | Failed | Observed | Did | Waited | Passed | Counted | Content | Probed | Died
-)
+AnyEvent = Posted | Completed | Failed | Observed | Did | Waited | Passed | Counted | Content | Probed | Died
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ class History:
     note: str = ""
 
     def of(self, node: str) -> tuple[AnyEvent, ...]:
+        """The events of one node, in its order."""
         return tuple(event for event in self.events if event.node == node)
 
 

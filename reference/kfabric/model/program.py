@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Program: what the nodes do, as a plain value.
 
-Decides the vocabulary of everything that is generated, run, judged, shrunk, stored and replayed. A Program says what is
-asked of a provider, never what must come of it (the Judge's business) nor how it is run (the Executor's). Its text form is
-``notation``, its JSON form ``codec``. Nothing here knows providers, clocks or randomness.
+Decides the vocabulary of everything that is generated, run, judged, shrunk, stored and replayed. A Program says what
+is asked of a provider, never what must come of it (the Judge's business) nor how it is run (the Executor's). Its text
+form is ``notation``, its JSON form ``codec``. Nothing here knows providers, clocks or randomness.
 
 Values. Bytes written by an operation are self-identifying unless the Program gives integers: see ``data``.
 Addresses. ``Location`` names bytes of a region; one that leaves its region is a deliberate violation.
@@ -90,8 +90,10 @@ class Location:
 
 @dataclass(frozen=True)
 class Region:
-    """A memory region of a node, registered before the Program starts. ``init`` None: self-identifying initial content;
-    an integer: that value, little endian, over the whole region (0: zeros). Size in bytes."""
+    """A memory region of a node, registered before the Program starts. Size in bytes.
+
+    ``init`` None: self-identifying initial content; an integer: that value, little endian, over the whole region.
+    """
 
     node: str
     name: str
@@ -175,6 +177,7 @@ class Write(Step):
 
     @property
     def size(self) -> int:
+        """Bytes moved."""
         return sum(place.size for place in self.target)
 
 
@@ -193,10 +196,13 @@ class Read(Step):
 
     @property
     def size(self) -> int:
+        """Bytes moved."""
         return sum(place.size for place in self.target)
 
 
 class AtomicKind(Enum):
+    """What an atomic operation gives back: nothing, the old value, the old value and a comparison with it first."""
+
     BASE = "atomic"
     FETCH = "fetch"
     COMPARE = "compare"
@@ -269,7 +275,7 @@ class Store(Step):
 
 @dataclass(frozen=True)
 class Reuse(Step):
-    """Overwrite the source buffer of an earlier operation of this thread (legal once the buffer is the application's)."""
+    """Overwrite the source buffer of an earlier operation of this thread: legal once the buffer is the application's."""
 
     op: str = ""
     word: ClassVar[str] = "reuse"
@@ -307,6 +313,8 @@ class Thread:
 
 
 class Outcome(Enum):
+    """What the specification says about an outcome."""
+
     FORBIDDEN = "forbidden"
     ALLOWED = "allowed"
     UNSPECIFIED = "unspecified"
@@ -315,7 +323,8 @@ class Outcome(Enum):
 @dataclass(frozen=True)
 class Condition:
     """A statement about an outcome, for litmus programs: values observed by named loads, reads and receives, and final
-    content of locations. ``expected`` is what the author holds, ``by`` the requirement ids said to decide it."""
+    content of locations. ``expected`` is what the author holds, ``by`` the requirement ids said to decide it.
+    """
 
     expected: Outcome
     observed: tuple[tuple[str, int], ...] = ()
@@ -327,8 +336,8 @@ class Condition:
 class Program:
     """The whole: regions, threads, how many endpoints a node has, and, for a litmus program, guarantees and conditions.
 
-    ``guarantees`` holds ``key=value`` texts in the vocabulary of ``Guarantees.assume``; empty: those of the configuration
-    under test.
+    ``guarantees`` holds ``key=value`` texts in the vocabulary of ``Guarantees.assume``; empty: those of the
+    configuration under test.
     """
 
     name: str
@@ -346,19 +355,23 @@ class Program:
         return tuple(names)
 
     def endpoint_count(self, node: str) -> int:
+        """How many endpoints a node has."""
         return dict(self.endpoints).get(node, 1)
 
     def steps(self) -> Iterator[tuple[Thread, AnyStep]]:
+        """Every step with its thread, column by column."""
         for thread in self.threads:
             for step in thread.steps:
                 yield thread, step
 
     def operations(self) -> Iterator[tuple[Thread, Operation]]:
+        """The steps that a provider completes."""
         for thread, step in self.steps():
             if isinstance(step, Send | Recv | Write | Read | Atomic):
                 yield thread, step
 
     def region(self, node: str, name: str) -> Region:
+        """The region of that name; ``KeyError`` if there is none."""
         for region in self.regions:
             if (region.node, region.name) == (node, name):
                 return region

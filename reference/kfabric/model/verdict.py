@@ -31,6 +31,8 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Judgement:
+    """A finding about one requirement in one History, with its reason."""
+
     requirement: str
     finding: Finding
     explanation: Explanation | None = None
