@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from kfabric.api.errors import BackendUnavailable
+from kfabric.backends._loader import ENVIRONMENT, load
 from tests.native import abi_facts
 
 NATIVE = Path(__file__).resolve().parents[2] / "reference" / "native"
@@ -61,4 +63,15 @@ def cc() -> str:
     try:
         return abi_facts.compiler()
     except abi_facts.NoCompiler as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def libfabric() -> str:
+    """The file of the libfabric that this run loads."""
+    try:
+        return load().path
+    except BackendUnavailable as missing:
+        if os.environ.get(ENVIRONMENT):
+            raise
         pytest.skip(str(missing))

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,10 +45,15 @@ class Sides:
 
 def compare(header: Path, include_dirs: list[Path], libfabric_headers: Path, workdir: Path) -> Sides:
     ours = abi_facts.facts(f'#include "{header}"\n', include_dirs, header, workdir)
-    wanted = {*ours.constants, *VERSION}
-    theirs = abi_facts.facts(THEIRS, [libfabric_headers], libfabric_headers / "rdma", workdir, wanted)
+    theirs = libfabric_facts(libfabric_headers, frozenset(ours.constants))
     major, minor = (theirs.constants[name] for name in VERSION)
     return Sides(ours, theirs, abi_facts.marks(header, include_dirs, workdir), (major, minor))
+
+
+@functools.cache
+def libfabric_facts(headers: Path, constants: frozenset[str]) -> Facts:
+    with tempfile.TemporaryDirectory() as workdir:
+        return abi_facts.facts(THEIRS, [headers], headers / "rdma", Path(workdir), constants.union(VERSION))
 
 
 @pytest.fixture
