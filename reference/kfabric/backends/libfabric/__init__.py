@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Any libfabric provider through ``kfabric.api``: a Python binding of libfabric.
 
-libfabric is loaded when ``open_provider`` is called, not when this package is imported or built. Every call goes through
-the provider's own tables of functions, as a C program's would; nothing is retried, polled or hidden on the way.
+libfabric is loaded when ``open_provider`` is called, not when this package is imported or built. Every call goes
+through the provider's own tables of functions, as a C program's would; nothing is retried, polled or hidden.
 
 A first program (two endpoints of one process are in ``tests/backends/test_pairs.py``)::
 

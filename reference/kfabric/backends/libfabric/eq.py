@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Event queues.
 
-Owns: which events have which layout, and the ``fi_info`` that comes with a connection request: it belongs to the reader,
+Owns: which events have which layout, and the ``fi_info`` that comes with a connection request: the reader owns it,
 so it is freed when the event's ``Info`` goes (a peeked event carries a copy).
 """
 
