@@ -72,6 +72,7 @@ from .events import (
     EqEvent,
     ErrorCompletion,
 )
+from .messages import MessageTransfers, TaggedTransfers
 from .objects import (
     AddressVector,
     Domain,
@@ -84,6 +85,7 @@ from .queues import (
     Counter,
     EventQueue,
 )
+from .remote import AtomicTransfers, RmaTransfers
 
 __all__ = [
     "ADDR_NOTAVAIL",
@@ -95,6 +97,7 @@ __all__ = [
     "AddressVector",
     "AtomicAttr",
     "AtomicOp",
+    "AtomicTransfers",
     "AvAttr",
     "AvType",
     "BackendUnavailable",
@@ -129,6 +132,7 @@ __all__ = [
     "Flags",
     "Info",
     "MemoryRegion",
+    "MessageTransfers",
     "Mode",
     "MrMode",
     "NicAttr",
@@ -141,9 +145,11 @@ __all__ = [
     "ResourceMgmt",
     "RmaIoc",
     "RmaIov",
+    "RmaTransfers",
     "RxAttr",
     "ScalableEndpoint",
     "Source",
+    "TaggedTransfers",
     "Threading",
     "TrafficClass",
     "TxAttr",
