@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the body of an API-shape case gets: endpoints, buffers, waiting and deciding, inside one node process.
+
+``Kit`` (kit.py) is the whole of it; ``sheet`` records what is decided, ``sides`` opens endpoints and connects them,
+``memory`` holds guarded buffers and registrations. Everything opened through a kit is closed by it. Nothing here knows
+a provider's name.
+"""
+
+from .body import Kit
+from .memory import Guarded, Region
+from .sheet import Bound, CheckFailed
+from .sides import Listener, Pair, Side
+
+__all__ = ["Bound", "CheckFailed", "Guarded", "Kit", "Listener", "Pair", "Region", "Side"]

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The fixture ``local``: runs a body in a node process and turns what it wrote down into verdicts.
+
+Decides: a check that failed is FAIL; a refused call that the body did not expect is FAIL of what was not decided yet,
+and so is a crash of the node; a bound or a hang decides nothing; anything else that went wrong is ours. Must not know
+what bodies do.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from hypothesis.strategies import SearchStrategy
+
+from kfabric.model.verdict import Explanation
+
+from .casebook import Tally
+from .ledger import Failure
+from .local_node import perform
+from .nodes import NodeDied
+from .search import Plan, Search, Trial
+from .stage import Stage, obituary
+
+V = TypeVar("V")
+MARGIN = 20.0
+"""Seconds that a body may take beyond its waits before its node counts as hung."""
+_NOTHING = object()
+
+
+class SuiteError(RuntimeError):
+    """The case, or the suite, is wrong; never the provider."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why an id failed in one run of a body."""
+
+    kind: str
+    explanation: Explanation
+
+
+@dataclass
+class Outcome:
+    """One run of a body: what the sheet says, by id."""
+
+    broken: dict[str, Broken]
+    kept: dict[str, int]
+    open: dict[str, str]
+    fatal: bool
+    sheet: dict[str, Any]
+
+
+class Local:
+    """See ``/docs`` on writing cases; one per case and configuration."""
+
+    def __init__(self, stage: Stage, tally: Tally, plan: Callable[[float], Plan]) -> None:
+        self._stage = stage
+        self._tally = tally
+        self._plan = plan
+
+    def applies(self, requirement: str) -> bool:
+        """Whether an id applies in this configuration."""
+        return requirement in self._tally.applicable
+
+    def run(self, body: Callable[..., object], **options: Any) -> None:
+        """Run ``body(kit, **options)`` once."""
+        outcome = self._perform(body, options, _NOTHING)
+        self._tally.examples += 1
+        for requirement, broken in outcome.broken.items():
+            self._fail(requirement, broken, body, options, _NOTHING, outcome, rate=None)
+        self._note(outcome)
+
+    def check(
+        self, body: Callable[..., object], strategy: SearchStrategy[V], *, share: float = 1.0, **options: Any
+    ) -> None:
+        """Run ``body(kit, value, **options)`` for many values and shrink what breaks."""
+
+        def run(value: V) -> Trial[V, Outcome]:
+            outcome = self._perform(body, options, value)
+            self._note(outcome)
+            size = len(json.dumps(value, default=repr))
+            return Trial(value, outcome, frozenset(outcome.broken), (size, 0), outcome.fatal)
+
+        search = Search(strategy, run, self._plan(share))
+        for found in search.found():
+            trial = found.trial
+            again = [self._perform(body, options, trial.value) for _ in range(self._stage.reruns)]
+            rate = (sum(found.key in outcome.broken for outcome in again), len(again))
+            broken = trial.record.broken[found.key]
+            self._fail(found.key, broken, body, options, trial.value, trial.record, rate=rate, stored=found.stored)
+        self._tally.examples += search.ran
+
+    def _note(self, outcome: Outcome) -> None:
+        for requirement, weight in outcome.kept.items():
+            self._tally.kept(requirement, weight)
+        for requirement, why in outcome.open.items():
+            self._tally.unsettled(requirement, why)
+
+    def _request(self, body: Callable[..., object], options: dict[str, Any], value: object) -> dict[str, Any]:
+        request = {
+            "path": inspect.getfile(body),
+            "body": body.__name__,
+            "options": options,
+            "named": list(self._tally.named),
+            "applicable": list(self._tally.applicable & set(self._tally.named)),
+            "configuration": self._stage.configuration.to_plain(),
+            "address": self._stage.address,
+            "fault": self._stage.fault,
+            "seed": self._stage.seed,
+            "bound": self._stage.local_bound,
+        }
+        if value is not _NOTHING:
+            request["value"] = value
+        return request
+
+    def _perform(self, body: Callable[..., object], options: dict[str, Any], value: object) -> Outcome:
+        if "<locals>" in body.__qualname__:
+            raise SuiteError(f"{body.__qualname__} is not a module-level function, so no node can find it")
+        request = self._request(body, options, value)
+        try:
+            sheet = self._stage.call(perform, request, timeout=self._stage.local_bound * 4 + MARGIN)
+        except NodeDied as death:
+            return self._died(death)
+        return self._read(sheet)
+
+    def _died(self, death: NodeDied) -> Outcome:
+        text = obituary(death)
+        deciding = self._tally.deciding
+        if death.how in ("crash", "exit"):
+            explanation = Explanation((), "The call returns, whatever it answers.", f"However {text}.")
+            return Outcome({name: Broken("crash", explanation) for name in deciding}, {}, {}, True, {"died": text})
+        return Outcome({}, {}, dict.fromkeys(deciding, text), True, {"died": text})
+
+    def _read(self, sheet: dict[str, Any]) -> Outcome:
+        ended = sheet["ended"]
+        if ended["how"] == "error":
+            raise SuiteError(f"the body failed: {ended['text']}\n{ended.get('trace', '')}")
+        applicable = set(self._tally.deciding)
+        broken: dict[str, Broken] = {}
+        kept: dict[str, int] = {}
+        for check in sheet["checks"]:
+            name = check["id"]
+            if name not in applicable:
+                continue
+            if check["ok"]:
+                kept[name] = kept.get(name, 0) + 1
+            elif name not in broken:
+                broken[name] = Broken("local", _explain(check, sheet["checks"]))
+        opened = {item["id"]: item["why"] for item in sheet["open"] if item["id"] in applicable}
+        rest = applicable - broken.keys() - kept.keys() - opened.keys()
+        fatal = False
+        if ended["how"] == "refused" and not broken:
+            said = Explanation(_let(sheet["checks"]), "The call is accepted.", f"However {ended['text']}.")
+            broken.update({name: Broken("local", said) for name in rest})
+        elif ended["how"] != "done":
+            reason = ended["text"] if ended["how"] == "bound" else f"not reached: {ended['text']}"
+            opened.update(dict.fromkeys(rest, reason))
+        for name in broken:
+            kept.pop(name, None)
+        if sheet["left"]:
+            self._stage.retire(f"{self._tally.case}: could not close {'; '.join(sheet['left'])}")
+        return Outcome(broken, kept, opened, fatal, sheet)
+
+    def _fail(
+        self,
+        requirement: str,
+        broken: Broken,
+        body: Callable[..., object],
+        options: dict[str, Any],
+        value: object,
+        outcome: Outcome,
+        *,
+        rate: tuple[int, int] | None,
+        stored: bool = False,
+    ) -> None:
+        given: dict[str, Any] = {} if value is _NOTHING else {"value": value}
+        evidence = {"body": body.__name__, "options": options, **given, "sheet": outcome.sheet}
+        shown = ", ".join([*(f"{key}={item!r}" for key, item in options.items()), *map(repr, given.values())])
+        failure = Failure(
+            requirement,
+            self._tally.configuration,
+            self._tally.case,
+            broken.kind,
+            broken.explanation,
+            evidence,
+            program=f"{body.__name__}(kit{', ' + shown if shown else ''})",
+            rate=rate if rate is not None and rate[0] < rate[1] else None,
+            stored=stored,
+        )
+        self._tally.fail(failure, broken.explanation.however)
+
+
+def _let(checks: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(f"{check['sentence']}: held" for check in checks if check["ok"])[-3:]
+
+
+def _explain(check: dict[str, Any], checks: list[dict[str, Any]]) -> Explanation:
+    before = checks[: checks.index(check)]
+    wanted = f" ({check['wanted']})" if "wanted" in check else ""
+    seen = f"However what was seen is {check['seen']}." if "seen" in check else "However it did not hold."
+    return Explanation(_let(before), f"{check['sentence']}{wanted}", seen)
