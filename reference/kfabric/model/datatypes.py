@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 
 Element = int | float | tuple[float, float]
@@ -64,12 +65,14 @@ def _extended(value: float) -> bytes:
 
 
 def _narrow(raw: bytes) -> float:
+    mantissa: int
+    head: int
     mantissa, head = struct.unpack("<QH", raw[:10])
     sign, exponent = -1.0 if head >> 15 else 1.0, head & 0x7FFF
     if exponent == 0x7FFF:
         return sign * float("inf") if mantissa << 1 & ((1 << 64) - 1) == 0 else float("nan")
     try:
-        return sign * mantissa * 2.0 ** (exponent - 16383 - 63)
+        return sign * math.ldexp(mantissa, exponent - 16383 - 63)
     except OverflowError:
         return sign * float("inf")
 

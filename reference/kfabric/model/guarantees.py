@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 UNLIMITED = (1 << 64) - 1
 
@@ -96,24 +97,11 @@ class Guarantees:
         return Guarantees(default, tuple(sorted(ends.items())))
 
 
+_EVERYTHING = frozenset({"MSG", "TAGGED", "RMA", "ATOMIC", "SEND", "RECV", "READ", "WRITE", "REMOTE_READ"}) | frozenset(
+    {"REMOTE_WRITE", "FENCE", "LOCAL_COMM", "REMOTE_COMM"}
+)
 LITMUS = End(
-    caps=frozenset(
-        [
-            "MSG",
-            "TAGGED",
-            "RMA",
-            "ATOMIC",
-            "SEND",
-            "RECV",
-            "READ",
-            "WRITE",
-            "REMOTE_READ",
-            "REMOTE_WRITE",
-            "FENCE",
-            "LOCAL_COMM",
-            "REMOTE_COMM",
-        ]
-    ),
+    caps=_EVERYTHING,
     levels=frozenset({"INJECT", "TRANSMIT", "DELIVERY"}),
     inject_size=64,
     iov_limit=4,
@@ -125,11 +113,11 @@ LITMUS = End(
 
 def _with(end: End, name: str, value: str) -> End:
     """An end with one field read from text; ``ValueError`` names what is wrong."""
-    known = {each.name: getattr(end, each.name) for each in fields(End)}
+    known: dict[str, Any] = {each.name: getattr(end, each.name) for each in fields(End)}
     if name not in known or name in ("atomics", "extra", "version"):
         raise ValueError(f"no guarantee is called {name!r}")
     old = known[name]
-    new: object
+    new: Any
     if isinstance(old, bool):
         if value not in ("yes", "no"):
             raise ValueError(f"{name} is yes or no, not {value!r}")

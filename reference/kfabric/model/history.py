@@ -78,9 +78,7 @@ class Failed(Event):
 
 @dataclass(frozen=True)
 class Observed(Event):
-    """Bytes seen: of a load at that moment; of a read, receive or fetching atomic, whose whole buffer it is, when its
-    completion was read.
-    """
+    """Bytes seen: by a load at that moment; in the whole buffer of a read, receive or fetching atomic at completion."""
 
     op: str
     content: bytes
@@ -143,8 +141,9 @@ class Content(Event):
 
 @dataclass(frozen=True)
 class Probed(Event):
-    """A later message on the same endpoints, tried because a completion was owed. ``arrived``: it completed both
-    ends.
+    """A later message on the same endpoints, tried because a completion was owed.
+
+    ``arrived``: it completed at both ends.
     """
 
     peer: str

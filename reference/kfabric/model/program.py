@@ -275,7 +275,7 @@ class Store(Step):
 
 @dataclass(frozen=True)
 class Reuse(Step):
-    """Overwrite the source buffer of an earlier operation of this thread: legal once the buffer is the application's."""
+    """Overwrite the source buffer of an earlier operation of this thread; legal once it is the application's."""
 
     op: str = ""
     word: ClassVar[str] = "reuse"
@@ -322,8 +322,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Condition:
-    """A statement about an outcome, for litmus programs: values observed by named loads, reads and receives, and final
-    content of locations. ``expected`` is what the author holds, ``by`` the requirement ids said to decide it.
+    """A statement about an outcome, for litmus programs.
+
+    Values observed by named loads, reads and receives, and final content of locations. ``expected`` is what the author
+    holds, ``by`` the requirement ids said to decide it.
     """
 
     expected: Outcome
