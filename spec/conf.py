@@ -18,9 +18,7 @@ nitpicky = True
 highlight_language = "none"
 
 # One kind of object: a requirement. What its options may say is checked by tools/lint.py.
-needs_types = [
-    {"directive": "req", "title": "Requirement", "prefix": "OFI-", "color": "#ffffff", "style": "node"}
-]
+needs_types = [{"directive": "req", "title": "Requirement", "prefix": "OFI-", "color": "#ffffff", "style": "node"}]
 needs_fields = {
     "level": {
         "description": "BCP 14 keyword of the sentence",
@@ -43,7 +41,7 @@ needs_fields = {
 }
 needs_id_required = True
 needs_id_regex = r"^(OFI|KFI|FPM)-[A-Z]+-[0-9]{3}$"
-needs_build_json = False
+needs_role_need_template = "{{ id }}"
 needs_css = "blank.css"
 
 html_theme = "furo"

@@ -31,13 +31,20 @@ class RequirementTable(SphinxDirective):
     option_spec = {"classes": directives.class_option}  # noqa: RUF012 - docutils' own declaration
 
     def run(self) -> list[nodes.Node]:
+        """Read the sources, not the objects: tables are made before all files have been parsed."""
         prefix = self.arguments[0]
         rows = [each for each in source.read() if prefix == "all" or each.id.startswith(prefix + "-")]
+        rows.sort(key=_reading_order)
         if not rows:
             raise self.error(f"no requirement starts with {prefix}-")
         for path in source.sources():
             self.env.note_dependency(str(path))
         return [_table(rows)]
+
+
+def _reading_order(requirement: source.Requirement) -> tuple[int, int, str]:
+    documents, areas = list(source.DOCUMENTS), list(source.AREAS)
+    return documents.index(requirement.prefix), areas.index(requirement.area), requirement.id
 
 
 def _table(rows: list[source.Requirement]) -> nodes.table:
@@ -152,6 +159,7 @@ def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx."""
     app.add_directive("requirement-table", RequirementTable)
     app.connect("env-updated", compare)
     app.connect("doctree-resolved", render, priority=100)  # before sphinx-needs draws them its way

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from source import SPEC, Requirement, read  # noqa: E402
+from source import SPEC, Requirement, read
 
 DATA = SPEC.parent / "conformance" / "ofi_conformance" / "data"
 TARGET = DATA / "requirements.json"
@@ -23,10 +23,12 @@ SCHEMA_VERSION = 1
 
 
 def version(spec: Path = SPEC) -> str:
+    """The version of the specification, kept in a file of its own."""
     return (spec / "VERSION").read_text(encoding="utf-8").strip()
 
 
 def document(requirements: list[Requirement], spec_version: str) -> dict[str, object]:
+    """The exported value."""
     rows = []
     for requirement in requirements:
         row = asdict(requirement)
@@ -36,11 +38,13 @@ def document(requirements: list[Requirement], spec_version: str) -> dict[str, ob
 
 
 def render(spec: Path = SPEC) -> str:
+    """The exported text, which is the same whenever the requirements are."""
     exported = document(read(spec), version(spec))
     return json.dumps(exported, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Write or check; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit 1 if the committed file is stale")
     parser.add_argument("--out", type=Path, default=TARGET)

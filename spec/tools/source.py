@@ -71,10 +71,12 @@ class Requirement:
 
     @property
     def prefix(self) -> str:
+        """``OFI``, ``KFI`` or ``FPM``."""
         return self.id.split("-")[0]
 
     @property
     def area(self) -> str:
+        """The middle of the id."""
         return self.id.split("-")[1]
 
 
@@ -90,6 +92,7 @@ def read(spec: Path = SPEC) -> list[Requirement]:
 
 
 def read_file(path: Path) -> list[Requirement]:
+    """The requirements of one file, in the order in which they stand there."""
     lines = path.read_text(encoding="utf-8").splitlines()
     found = []
     at = 0
@@ -127,9 +130,7 @@ def plain(markup: str) -> str:
     return re.sub(r"(?<!\w)\*([^*\s][^*]*)\*", r"\1", text)
 
 
-def _requirement(
-    path: Path, lines: list[str], start: int, title: str
-) -> tuple[Requirement, int]:
+def _requirement(path: Path, lines: list[str], start: int, title: str) -> tuple[Requirement, int]:
     def wrong(line: int, why: str) -> SourceError:
         return SourceError(f"{path}:{line + 1}: {why}")
 
