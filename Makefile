@@ -60,6 +60,7 @@ format: $(DEVELOP_READY) ## let the formatters have their way
 
 export: $(RUN_READY) ## write the committed files that are made from others
 	$(BIN)/python spec/tools/export.py
+	$(BIN)/python tests/model/write_schemas.py
 
 clean: ## remove what was made here (environment, builds, reports stay out of git anyway)
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache
