@@ -52,7 +52,8 @@ def test_reliable_datagrams_from_the_beginning() -> None:
                 left.tsend(message, 0x12, dest=to_right, context=sending)
                 break
             except FabricError as busy:
-                assert busy.code == Errno.EAGAIN
+                if busy.code != Errno.EAGAIN:
+                    raise
                 queue.read(0)
         while done != {sending.address, receiving.address}:
             done |= {entry.op_context for entry in queue.read(4)}
