@@ -50,9 +50,10 @@ def test_driver_is_clean(driver: Path, sanitizer: str, cc: str, tmp_path: Path) 
 def test_a_missing_order_is_found(cc: str, tmp_path: Path) -> None:
     """The memory driver without the order that its hand-over needs: the thread sanitizer must object."""
     text = (HERE / "driver_memory.c").read_text(encoding="ascii")
-    assert text.count("KF_MEM_ORDERED, round") == 2
+    ordered, relaxed = "KF_MEM_ORDERED, at + 1", "KF_MEM_RELAXED, at + 1"
+    assert text.count(ordered) == 1
     driver = tmp_path / "unordered.c"
-    driver.write_text(text.replace("KF_MEM_ORDERED, round", "KF_MEM_RELAXED, round"), encoding="ascii")
+    driver.write_text(text.replace(ordered, relaxed), encoding="ascii")
     assert "data race" in complaint(build(cc, driver, "thread", tmp_path))
 
 
