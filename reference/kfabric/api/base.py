@@ -57,6 +57,11 @@ class FabricObject(ABC):
     def fid(self) -> int:
         """Raw object pointer, as events report it. Raises UsageError once closed."""
 
+    @property
+    def fid_context(self) -> int:
+        """The context pointer that the object holds, as the application gave it when it was opened (0: NULL)."""
+        raise FabricError(Errno.ENOSYS, "fid.context")
+
     @abstractmethod
     def close(self) -> None:
         """Release the object. Raises FabricError(EBUSY) while others depend on it; it then stays usable."""

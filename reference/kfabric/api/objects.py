@@ -289,6 +289,10 @@ class AddressVector(FabricObject):
     def straddr(self, address: bytes) -> str:
         """The provider's text for a raw address."""
 
+    def straddr_sized(self, address: bytes, size: int) -> tuple[bytes, int]:
+        """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL in that room, and ``len``."""
+        raise FabricError(Errno.ENOSYS, "fi_av_straddr")
+
     @staticmethod
     def rx_addr(handle: int, index: int, rx_ctx_bits: int) -> int:
         """The handle that names receive context ``index`` of a scalable endpoint."""

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfabric._native import ffi
-from kfabric.api import ADDR_NOTAVAIL, AddressVector, AvAttr, AvType, Context, Flag, Flags, OpFlag, UsageError
+from kfabric.api import (
+    ADDR_NOTAVAIL,
+    AddressVector,
+    AvAttr,
+    AvType,
+    Context,
+    Errno,
+    FabricError,
+    Flag,
+    Flags,
+    OpFlag,
+    UsageError,
+)
 
 from .._loader import Library
 from .calls import NULL, c_string, check, slot, text_of
@@ -93,6 +105,19 @@ class LibfabricAddressVector(FidObject, AddressVector):
             text = ffi.new("char[]", length[0])
             answer = call(self._it, raw, text, length)
         return text_of(answer)
+
+    def straddr_sized(self, address: bytes, size: int) -> tuple[bytes, int]:
+        """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL in that room, and ``len``."""
+        guard = b"\xa5" * 64
+        text, length = ffi.new("char[]", b"\0" * size + guard), ffi.new("size_t *", size)
+        raw = ffi.new("char[]", address or b"\0")
+        answer = slot(self._it.ops, "straddr", "fi_av_straddr")(self._it, raw, text, length)
+        if answer != text:
+            raise FabricError(Errno.EINVAL, "fi_av_straddr", "did not return the buffer it was given")
+        room = bytes(ffi.buffer(text, size + len(guard)))
+        if room[size:] != guard:
+            raise FabricError(Errno.EOVERFLOW, "fi_av_straddr", f"wrote past the {size} bytes it was given")
+        return room[:size].split(b"\0")[0], int(length[0])
 
     def _insert(self, raw: Any, count: int, handles: Any, flags: int, context: Any) -> int:
         call = slot(self._it.ops, "insert", "fi_av_insert")

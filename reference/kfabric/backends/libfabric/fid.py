@@ -40,6 +40,11 @@ class FidObject(FabricObject):
         return address_of(self._base)
 
     @property
+    def fid_context(self) -> int:
+        """The context pointer in the C structure (0: NULL)."""
+        return address_of(self._base.context)
+
+    @property
     def closed(self) -> bool:
         """Whether ``close`` has succeeded."""
         return isinstance(self._base, Closed)
