@@ -35,6 +35,7 @@ from kfabric.api import (
     FabricObject,
     Flags,
     Info,
+    MemoryRegion,
     MrMode,
     Provider,
 )
@@ -207,6 +208,11 @@ class Kit:
         self._cqs.append(CqWatch(queue, with_source))
         return queue
 
+    @property
+    def watches(self) -> tuple[CqWatch, ...]:
+        """Every completion queue that waits poll, with what was read from it."""
+        return tuple(self._cqs)
+
     def eq(self, attr: EqAttr | None = None) -> EventQueue:
         """An event queue that waits poll."""
         queue = self.keep(self.fabric.eq_open(attr))
@@ -242,10 +248,15 @@ class Kit:
         asked = self.next_key() if key is None else key
         wanted = remote_access(self.info) if access is None else access
         mr = self.keep(domain.mr_reg(view, wanted, requested_key=0 if mode & MrMode.PROV_KEY else asked, flags=flags))
-        if mode & MrMode.ENDPOINT and isinstance(where, Side):
-            mr.bind(where.ep)
-            mr.enable()
+        if isinstance(where, Side):
+            self.bind_region(where, mr)
         return Region(mr, buffer, self.info)
+
+    def bind_region(self, side: Side, mr: MemoryRegion) -> None:
+        """Bind a region that was registered by hand to the side's endpoint and enable it, where the mode asks for that."""
+        if self.info.domain_attr.mr_mode & MrMode.ENDPOINT:
+            mr.bind(side.ep)
+            mr.enable()
 
     def desc(self, side: Side, buffer: Guarded) -> int:
         """Local descriptor of the buffer where local registration is asked for, otherwise 0."""
