@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from kfabric.api import EpOption, EpType, EqEvent, EqEventKind, Errno, FabricError, Info, PassiveEndpoint
-from ofi_conformance import requirement
+from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Bound, Kit, Listener, Pair, Side
 
 
@@ -57,7 +57,7 @@ def event_or_none(kit: Kit, side: Side, kind: EqEventKind) -> EqEvent | None:
 
 
 @requirement("OFI-CM-001", "OFI-CM-002", "OFI-CM-003", "OFI-CM-008", "OFI-PRG-008")
-def test_accepted_connection(local):
+def test_accepted_connection(local: Local) -> None:
     """One request, one event on each side, each naming its own endpoint."""
     local.run(accepted_connection)
 
@@ -66,16 +66,28 @@ def accepted_connection(kit: Kit) -> None:
     attempt = knock(kit)
     request = attempt.request
     kit.check("OFI-CM-001", request.fid == attempt.listener.pep.fid, "fid of FI_CONNREQ is the passive endpoint")
-    kit.check("OFI-CM-001", request.info is not None and request.info.handle, "info.handle identifies the request", seen=request.info and request.info.handle)
+    kit.check(
+        "OFI-CM-001",
+        request.info is not None and request.info.handle,
+        "info.handle identifies the request",
+        seen=request.info and request.info.handle,
+    )
     pair = accept(kit, attempt)
     for side in (pair.a, pair.b):
         event = event_or_none(kit, side, EqEventKind.CONNECTED)
-        kit.check("OFI-PRG-008", event is not None, "the connection comes about while both sides only read their event queues")
+        kit.check(
+            "OFI-PRG-008", event is not None, "the connection comes about while both sides only read their event queues"
+        )
         kit.require("OFI-CM-002", event is not None, f"side {side.name} gets FI_CONNECTED")
         assert event is not None
         kit.check("OFI-CM-003", event.fid == side.ep.fid, f"fid of side {side.name}'s FI_CONNECTED is its endpoint")
         if side is pair.b:
-            kit.check("OFI-CM-008", not event.data, "the accepting side's FI_CONNECTED carries no user data", seen=event.data.hex())
+            kit.check(
+                "OFI-CM-008",
+                not event.data,
+                "the accepting side's FI_CONNECTED carries no user data",
+                seen=event.data.hex(),
+            )
     kit.quiet()
     for side in (pair.a, pair.b):
         more = event_or_none_now(kit, side, EqEventKind.CONNECTED)
@@ -90,7 +102,7 @@ def event_or_none_now(kit: Kit, side: Side, kind: EqEventKind) -> EqEvent | None
 
 
 @requirement("OFI-CM-023")
-def test_the_right_endpoints_meet(local):
+def test_the_right_endpoints_meet(local: Local) -> None:
     """Requests accepted in another order than they came still join the ends that belong together."""
     local.run(right_endpoints_meet)
 
@@ -107,11 +119,17 @@ def right_endpoints_meet(kit: Kit) -> None:
         pairs.append((name, pair))
     for name, pair in pairs:
         got = exchange(kit, pair.a, pair.b, name * 16)
-        kit.check("OFI-CM-023", got == name * 16, "what the requester sends arrives at the endpoint that accepted it", seen=got, wanted=name * 16)
+        kit.check(
+            "OFI-CM-023",
+            got == name * 16,
+            "what the requester sends arrives at the endpoint that accepted it",
+            seen=got,
+            wanted=name * 16,
+        )
 
 
 @requirement("OFI-CM-006", "OFI-CM-007", "OFI-CM-009", "OFI-CM-010", "OFI-CM-004", "OFI-EP-014")
-def test_user_data(local):
+def test_user_data(local: Local) -> None:
     """User data of connection messages arrives as far as there is room, and never fails the call."""
     local.check(user_data, st.integers(0, 120), share=0.4)
 
@@ -131,23 +149,53 @@ def user_data(kit: Kit, percent: int) -> None:
     try:
         attempt = knock(kit, sent)
     except FabricError as error:
-        kit.check("OFI-CM-010" if over else "OFI-CM-006", False, f"fi_connect takes {size} bytes of user data", seen=str(error), wanted=f"room {room}")
+        kit.check(
+            "OFI-CM-010" if over else "OFI-CM-006",
+            False,
+            f"fi_connect takes {size} bytes of user data",
+            seen=str(error),
+            wanted=f"room {room}",
+        )
         return
     got = attempt.request.data
-    kit.check("OFI-CM-006", got[: len(fits)] == fits, "user data of fi_connect arrives", seen=got[: len(fits)].hex(), wanted=fits.hex())
+    kit.check(
+        "OFI-CM-006",
+        got[: len(fits)] == fits,
+        "user data of fi_connect arrives",
+        seen=got[: len(fits)].hex(),
+        wanted=fits.hex(),
+    )
     try:
         pair = accept(kit, attempt, sent)
         assert pair.a.eq is not None
         connected = kit.event(pair.a.eq, EqEventKind.CONNECTED)
     except FabricError as error:
-        kit.check("OFI-CM-010" if over else "OFI-CM-007", False, f"fi_accept takes {size} bytes of user data", seen=str(error), wanted=f"room {room}")
+        kit.check(
+            "OFI-CM-010" if over else "OFI-CM-007",
+            False,
+            f"fi_accept takes {size} bytes of user data",
+            seen=str(error),
+            wanted=f"room {room}",
+        )
         return
-    kit.check("OFI-CM-007", connected.data[: len(fits)] == fits, "user data of fi_accept arrives", seen=connected.data[: len(fits)].hex(), wanted=fits.hex())
+    kit.check(
+        "OFI-CM-007",
+        connected.data[: len(fits)] == fits,
+        "user data of fi_accept arrives",
+        seen=connected.data[: len(fits)].hex(),
+        wanted=fits.hex(),
+    )
     second = knock(kit, listener=attempt.listener)
     try:
         second.listener.pep.reject(second.request, sent)
     except FabricError as error:
-        kit.check("OFI-CM-010" if over else "OFI-CM-009", False, f"fi_reject takes {size} bytes of user data", seen=str(error), wanted=f"room {room}")
+        kit.check(
+            "OFI-CM-010" if over else "OFI-CM-009",
+            False,
+            f"fi_reject takes {size} bytes of user data",
+            seen=str(error),
+            wanted=f"room {room}",
+        )
         return
     assert second.side.eq is not None
     try:
@@ -156,13 +204,19 @@ def user_data(kit: Kit, percent: int) -> None:
         kit.check("OFI-CM-004", False, "a rejection arrives as an error event", seen="nothing within the bound")
         return
     kit.check("OFI-CM-004", refusal.fid == second.side.ep.fid, "the error event names the connecting endpoint")
-    kit.check("OFI-CM-009", refusal.err_data[: len(fits)] == fits[: len(refusal.err_data)] and len(refusal.err_data) >= len(fits), "user data of fi_reject arrives", seen=refusal.err_data.hex(), wanted=fits.hex())
+    kit.check(
+        "OFI-CM-009",
+        refusal.err_data[: len(fits)] == fits[: len(refusal.err_data)] and len(refusal.err_data) >= len(fits),
+        "user data of fi_reject arrives",
+        seen=refusal.err_data.hex(),
+        wanted=fits.hex(),
+    )
     if over:
         kit.check("OFI-CM-010", True, "user data that does not fit fails no call")
 
 
 @requirement("OFI-CM-004")
-def test_rejection(local):
+def test_rejection(local: Local) -> None:
     """A refused peer learns so."""
     local.run(rejection)
 
@@ -180,7 +234,7 @@ def rejection(kit: Kit) -> None:
 
 
 @requirement("OFI-CM-005")
-def test_nobody_there(local):
+def test_nobody_there(local: Local) -> None:
     """Connecting to where nobody listens fails, by the call or by an event."""
     local.run(nobody_there)
 
@@ -205,7 +259,7 @@ def nobody_there(kit: Kit) -> None:
 
 
 @requirement("OFI-CM-011", "OFI-CM-013", "OFI-CM-014")
-def test_shutdown(local):
+def test_shutdown(local: Local) -> None:
     """A shutdown is told to the peer once, and takes nothing away that was already there."""
     local.run(shutdown)
 
@@ -226,9 +280,16 @@ def shutdown(kit: Kit) -> None:
     event = event_or_none(kit, pair.b, EqEventKind.SHUTDOWN)
     kit.check("OFI-CM-011", event is not None, "the peer gets FI_SHUTDOWN")
     kit.quiet(200)
-    kit.check("OFI-CM-011", event_or_none_now(kit, pair.b, EqEventKind.SHUTDOWN) is None, "the peer gets FI_SHUTDOWN once")
+    kit.check(
+        "OFI-CM-011", event_or_none_now(kit, pair.b, EqEventKind.SHUTDOWN) is None, "the peer gets FI_SHUTDOWN once"
+    )
     late = [entry for entry in _drain(pair.a) if entry == pending.address]
-    kit.check("OFI-CM-014", not late, "no completion of a cancelled operation is written after fi_shutdown returned", seen=f"{len(late)} late, {len(after_return)} at once")
+    kit.check(
+        "OFI-CM-014",
+        not late,
+        "no completion of a cancelled operation is written after fi_shutdown returned",
+        seen=f"{len(late)} late, {len(after_return)} at once",
+    )
 
 
 def _drain(side: Side) -> list[int]:
@@ -244,7 +305,7 @@ def _drain(side: Side) -> list[int]:
 
 
 @requirement("OFI-CM-013")
-def test_completions_outlive_the_connection(local):
+def test_completions_outlive_the_connection(local: Local) -> None:
     """What completed before the shutdown can still be read after it."""
     local.run(completions_outlive)
 
@@ -272,7 +333,7 @@ def completions_outlive(kit: Kit) -> None:
 
 
 @requirement("OFI-CM-012")
-def test_closing_an_end_is_noticed(local):
+def test_closing_an_end_is_noticed(local: Local) -> None:
     """A peer that closes its endpoint does not just fall silent."""
     local.run(peer_closes)
 
@@ -286,7 +347,7 @@ def peer_closes(kit: Kit) -> None:
 
 
 @requirement("OFI-CM-015", "OFI-CM-016", "OFI-CM-017")
-def test_names(local):
+def test_names(local: Local) -> None:
     """Addresses are told whole, or with the room they need."""
     local.run(names)
 
@@ -295,24 +356,41 @@ def names(kit: Kit) -> None:
     if kit.info.ep_attr.type == EpType.MSG:
         pair = kit.pair()
         passive = kit.listener().pep
-        ends: list[tuple[str, Side | PassiveEndpoint]] = [("passive endpoint", passive), ("endpoint", pair.a), ("accepted endpoint", pair.b)]
+        ends: list[tuple[str, Side | PassiveEndpoint]] = [
+            ("passive endpoint", passive),
+            ("endpoint", pair.a),
+            ("accepted endpoint", pair.b),
+        ]
         for one, other in ((pair.a, pair.b), (pair.b, pair.a)):
             peer = kit.accepted("OFI-CM-017", one.ep.getpeer, sentence="a connected endpoint tells its peer")[0]
             own = other.ep.getname()[0]
             same = peer == own or other is pair.b  # a listener may stand in front of the endpoint that it made
-            kit.check("OFI-CM-017", same and len(peer) == len(own), "the peer is the other end", seen=peer.hex(), wanted=own.hex())
+            kit.check(
+                "OFI-CM-017",
+                same and len(peer) == len(own),
+                "the peer is the other end",
+                seen=peer.hex(),
+                wanted=own.hex(),
+            )
     else:
         side = kit.side()
         ends = [("endpoint", side)]
     for name, end in ends:
         getname = end.ep.getname if isinstance(end, Side) else end.getname
         address, needed = kit.accepted("OFI-CM-015", getname, sentence=f"an enabled {name} tells its address")
-        kit.check("OFI-CM-015", len(address) == needed and any(address), "addrlen is the length of the address", seen=needed)
+        kit.check(
+            "OFI-CM-015", len(address) == needed and any(address), "addrlen is the length of the address", seen=needed
+        )
         for room in (0, 1, needed - 1):
             try:
                 getname(room)
             except FabricError as error:
-                kit.check("OFI-CM-016", error.code == Errno.ETOOSMALL, f"room for {room} of {needed} bytes is ETOOSMALL", seen=str(error))
+                kit.check(
+                    "OFI-CM-016",
+                    error.code == Errno.ETOOSMALL,
+                    f"room for {room} of {needed} bytes is ETOOSMALL",
+                    seen=str(error),
+                )
                 told = getattr(error, "needed", None)
                 if told is not None:
                     kit.check("OFI-CM-016", told == needed, "addrlen says what is needed", seen=told, wanted=needed)
@@ -321,7 +399,7 @@ def names(kit: Kit) -> None:
 
 
 @requirement("OFI-CM-018")
-def test_setname(local):
+def test_setname(local: Local) -> None:
     """An address that was set is the address."""
     local.run(setname)
 
@@ -338,11 +416,17 @@ def setname(kit: Kit) -> None:
         return
     side.ep.enable()
     seen = side.ep.getname()[0]
-    kit.check("OFI-CM-018", seen == address, "fi_getname returns what fi_setname assigned", seen=seen.hex(), wanted=address.hex())
+    kit.check(
+        "OFI-CM-018",
+        seen == address,
+        "fi_getname returns what fi_setname assigned",
+        seen=seen.hex(),
+        wanted=address.hex(),
+    )
 
 
 @requirement("OFI-EP-010", "OFI-EP-011")
-def test_receives_before_the_connection(local):
+def test_receives_before_the_connection(local: Local) -> None:
     """A receive posted before the connection is there for the first message."""
     local.run(early_receive)
 
@@ -351,7 +435,14 @@ def early_receive(kit: Kit) -> None:
     listener = kit.listener()
     side = kit.side()
     early, context = kit.buffer(64), kit.context()
-    kit.accepted("OFI-EP-011", side.ep.recv, early.view, desc=kit.desc(side, early), context=context, sentence="a receive is taken before the connection")
+    kit.accepted(
+        "OFI-EP-011",
+        side.ep.recv,
+        early.view,
+        desc=kit.desc(side, early),
+        context=context,
+        sentence="a receive is taken before the connection",
+    )
     side.ep.connect(listener.address)
     request = kit.connreq(listener)
     pair = accept(kit, Knock(listener, side, request))

@@ -29,7 +29,7 @@ from kfabric.api import (
     ResourceMgmt,
     Threading,
 )
-from ofi_conformance import requirement
+from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Kit
 
 PRIMARY = (
@@ -77,8 +77,8 @@ def chosen(word: int, bits: list[bool]) -> int:
 
 
 @requirement("OFI-INFO-001", "OFI-INFO-003", "OFI-INFO-005", "OFI-INFO-007", "OFI-INFO-009")
-def test_returned_entries_meet_the_hints(local):
-    """An entry that lacks what was asked for, or brings an obligation that was not accepted, misleads the application."""
+def test_returned_entries_meet_the_hints(local: Local) -> None:
+    """An entry that lacks what was asked for, or brings a duty that was not accepted, misleads the application."""
     local.check(entries_meet_hints, st.tuples(*[st.lists(st.booleans(), min_size=4, max_size=20)] * 3))
 
 
@@ -99,7 +99,9 @@ def entries_meet_hints(kit: Kit, value: tuple[list[bool], list[bool], list[bool]
                 wanted=repr(hints.caps),
             )
             extra = entry.caps & PRIMARY & ~hints.caps
-            kit.check("OFI-INFO-003", not extra, "no primary capability is set that was not asked for", seen=repr(extra))
+            kit.check(
+                "OFI-INFO-003", not extra, "no primary capability is set that was not asked for", seen=repr(extra)
+            )
         kit.check(
             "OFI-INFO-005",
             not entry.mode & ~hints.mode,
@@ -120,7 +122,7 @@ def entries_meet_hints(kit: Kit, value: tuple[list[bool], list[bool], list[bool]
 
 
 @requirement("OFI-INFO-002")
-def test_impossible_hints_get_nodata(local):
+def test_impossible_hints_get_nodata(local: Local) -> None:
     """An application that asks for the impossible must learn so, not get something else."""
     local.run(impossible_hints)
 
@@ -150,7 +152,11 @@ def impossible_hints(kit: Kit) -> None:
     missing = (PRIMARY | SECONDARY) & ~Flag(_all_caps(kit))
     for position in range(64):
         if missing >> position & 1:
-            ask(f"{Flag(1 << position)!r}, which no entry offers,", "caps", kit.info.caps & PRIMARY | Flag(1 << position))
+            ask(
+                f"{Flag(1 << position)!r}, which no entry offers,",
+                "caps",
+                kit.info.caps & PRIMARY | Flag(1 << position),
+            )
 
 
 def _all_caps(kit: Kit) -> int:
@@ -169,7 +175,7 @@ def _all_caps(kit: Kit) -> int:
 
 
 @requirement("OFI-INFO-004")
-def test_msg_alone_means_both_directions(local):
+def test_msg_alone_means_both_directions(local: Local) -> None:
     """FI_MSG without modifier is a two-way street."""
     local.run(msg_both_ways)
 
@@ -187,7 +193,7 @@ def msg_both_ways(kit: Kit) -> None:
 
 
 @requirement("OFI-INFO-006")
-def test_mr_mode_is_limited_by_the_hints(local):
+def test_mr_mode_is_limited_by_the_hints(local: Local) -> None:
     """A registration mode is an obligation: only those that the application accepted may come back."""
     local.check(mr_modes, st.lists(st.booleans(), min_size=10, max_size=10))
 
@@ -203,7 +209,7 @@ def mr_modes(kit: Kit, bits: list[bool]) -> None:
 
 
 @requirement("OFI-INFO-008")
-def test_sizes_are_not_below_the_hints(local):
+def test_sizes_are_not_below_the_hints(local: Local) -> None:
     """A size that was asked for and granted smaller breaks the application that relies on it."""
     local.check(sizes_hold, st.integers(1, 100))
 
@@ -238,7 +244,7 @@ def sizes_hold(kit: Kit, percent: int) -> None:
 
 
 @requirement("OFI-INFO-010", "OFI-INFO-011", "OFI-INFO-022", "OFI-INFO-023")
-def test_names_formats_and_open_objects_select(local):
+def test_names_formats_and_open_objects_select(local: Local) -> None:
     """Names, address format and objects that are open already narrow the answer to what they name."""
     local.run(selectors)
 
@@ -267,15 +273,25 @@ def selectors(kit: Kit) -> None:
     hints = bare(kit)
     hints.domain_attr.domain = kit.domain.fid
     for entry in kit.offers(hints):
-        kit.check("OFI-INFO-022", entry.domain_attr.name == domain, "entries are of the open domain", seen=entry.domain_attr.name)
+        kit.check(
+            "OFI-INFO-022",
+            entry.domain_attr.name == domain,
+            "entries are of the open domain",
+            seen=entry.domain_attr.name,
+        )
     hints = bare(kit)
     hints.fabric_attr.fabric = kit.fabric.fid
     for entry in kit.offers(hints):
-        kit.check("OFI-INFO-023", entry.fabric_attr.name == fabric, "entries are of the open fabric", seen=entry.fabric_attr.name)
+        kit.check(
+            "OFI-INFO-023",
+            entry.fabric_attr.name == fabric,
+            "entries are of the open fabric",
+            seen=entry.fabric_attr.name,
+        )
 
 
 @requirement("OFI-INFO-012")
-def test_completion_levels_asked_for_are_granted(local):
+def test_completion_levels_asked_for_are_granted(local: Local) -> None:
     """A level that was asked for and silently dropped is a weaker promise than the application builds on."""
     local.run(levels_granted)
 
@@ -297,7 +313,7 @@ def levels_granted(kit: Kit) -> None:
 
 
 @requirement("OFI-INFO-013")
-def test_newer_version_is_refused(local):
+def test_newer_version_is_refused(local: Local) -> None:
     """An application built for a newer interface must learn that this is not it."""
     local.run(newer_version)
 
@@ -308,7 +324,7 @@ def newer_version(kit: Kit) -> None:
 
 
 @requirement("OFI-INFO-014")
-def test_prov_attr_only(local):
+def test_prov_attr_only(local: Local) -> None:
     """FI_PROV_ATTR_ONLY asks who is there: one entry each."""
     local.run(prov_attr_only)
 
@@ -316,12 +332,16 @@ def test_prov_attr_only(local):
 def prov_attr_only(kit: Kit) -> None:
     hints = Info()
     hints.fabric_attr.prov_name = kit.info.fabric_attr.prov_name
-    found = [e for e in kit.provider.getinfo(hints, flags=Flag.PROV_ATTR_ONLY) if e.fabric_attr.prov_name == hints.fabric_attr.prov_name]
+    found = [
+        e
+        for e in kit.provider.getinfo(hints, flags=Flag.PROV_ATTR_ONLY)
+        if e.fabric_attr.prov_name == hints.fabric_attr.prov_name
+    ]
     kit.check("OFI-INFO-014", len(found) == 1, "the provider has exactly one entry", seen=len(found), wanted=1)
 
 
 @requirement("OFI-INFO-015")
-def test_dupinfo_is_a_copy_of_its_own(local):
+def test_dupinfo_is_a_copy_of_its_own(local: Local) -> None:
     """A copy that shares memory with its original dies with it."""
     local.run(dupinfo)
 
@@ -332,7 +352,9 @@ def dupinfo(kit: Kit) -> None:
         for field in fields(Info):
             if field.compare:
                 seen, wanted = getattr(copy, field.name), getattr(original, field.name)
-                kit.check("OFI-INFO-015", seen == wanted, f"{field.name} is equal", seen=repr(seen), wanted=repr(wanted))
+                kit.check(
+                    "OFI-INFO-015", seen == wanted, f"{field.name} is equal", seen=repr(seen), wanted=repr(wanted)
+                )
         again = kit.provider.dupinfo(copy)
         text = kit.provider.tostr(copy, "INFO")
         del original, copy
@@ -340,8 +362,10 @@ def dupinfo(kit: Kit) -> None:
         kit.check("OFI-INFO-015", kit.provider.tostr(again, "INFO") == text, "the copy outlives its original unchanged")
 
 
-@requirement("OFI-INFO-016", "OFI-INFO-017", "OFI-INFO-018", "OFI-INFO-020", "OFI-INFO-021", "FPM-INFO-001", "OFI-ORD-017")
-def test_attributes_are_consistent(local):
+@requirement(
+    "OFI-INFO-016", "OFI-INFO-017", "OFI-INFO-018", "OFI-INFO-020", "OFI-INFO-021", "FPM-INFO-001", "OFI-ORD-017"
+)
+def test_attributes_are_consistent(local: Local) -> None:
     """Attributes that contradict each other leave the application nothing to rely on."""
     local.run(consistent_attributes)
 
@@ -352,11 +376,18 @@ def consistent_attributes(kit: Kit) -> None:
             extra = caps & ~entry.caps
             kit.check("OFI-INFO-016", not extra, f"{name}.caps is within the caps of the entry", seen=repr(extra))
         if not entry.caps & (Flag.RMA | Flag.ATOMIC):
-            kit.check("OFI-INFO-017", not entry.caps & RMA_MODIFIERS, "no RMA modifier without RMA or atomics", seen=repr(entry.caps))
+            kit.check(
+                "OFI-INFO-017",
+                not entry.caps & RMA_MODIFIERS,
+                "no RMA modifier without RMA or atomics",
+                seen=repr(entry.caps),
+            )
         else:
             kit.check("OFI-INFO-017", True, "the entry has RMA or atomics")
         caps = entry.caps
-        kit.check("OFI-INFO-018", not caps & Flag.SOURCE_ERR or caps & Flag.SOURCE, "FI_SOURCE_ERR comes with FI_SOURCE")
+        kit.check(
+            "OFI-INFO-018", not caps & Flag.SOURCE_ERR or caps & Flag.SOURCE, "FI_SOURCE_ERR comes with FI_SOURCE"
+        )
         kit.check("OFI-INFO-018", not caps & Flag.MULTICAST or caps & Flag.MSG, "FI_MULTICAST comes with FI_MSG")
         kit.check(
             "OFI-INFO-018",
@@ -364,23 +395,35 @@ def consistent_attributes(kit: Kit) -> None:
             "FI_RMA_EVENT comes with FI_REMOTE_READ or FI_REMOTE_WRITE",
             seen=repr(caps),
         )
-        kit.check("FPM-INFO-001", not caps & Flag.RMA_PMEM or caps & Flag.RMA, "FI_RMA_PMEM comes with FI_RMA", seen=repr(caps))
+        kit.check(
+            "FPM-INFO-001",
+            not caps & Flag.RMA_PMEM or caps & Flag.RMA,
+            "FI_RMA_PMEM comes with FI_RMA",
+            seen=repr(caps),
+        )
         size = entry.domain_attr.cq_data_size
         kit.check("OFI-INFO-020", size == 0 or size >= 4, "cq_data_size is 0 or at least 4", seen=size)
         prefix = entry.ep_attr.msg_prefix_size
         kit.check("OFI-INFO-021", prefix % 8 == 0, "msg_prefix_size is a multiple of 8", seen=prefix)
-        kit.check("OFI-INFO-021", prefix == 0 or entry.mode & Mode.MSG_PREFIX, "msg_prefix_size is 0 without FI_MSG_PREFIX", seen=prefix)
+        kit.check(
+            "OFI-INFO-021",
+            prefix == 0 or entry.mode & Mode.MSG_PREFIX,
+            "msg_prefix_size is 0 without FI_MSG_PREFIX",
+            seen=prefix,
+        )
         for bit, name in ((Order.RAW, "raw"), (Order.WAR, "war"), (Order.WAW, "waw")):
             wide = bit | Order[f"RMA_{bit.name}"] | Order[f"ATOMIC_{bit.name}"]
             if not entry.tx_attr.msg_order & wide:
                 limit = getattr(entry.ep_attr, f"max_order_{name}_size")
-                kit.check("OFI-ORD-017", limit == 0, f"max_order_{name}_size is 0 without the message order", seen=limit)
+                kit.check(
+                    "OFI-ORD-017", limit == 0, f"max_order_{name}_size is 0 without the message order", seen=limit
+                )
             else:
                 kit.check("OFI-ORD-017", True, f"{bit.name} is promised")
 
 
 @requirement("OFI-INFO-019")
-def test_entries_open_unchanged(local):
+def test_entries_open_unchanged(local: Local) -> None:
     """An offer that cannot be taken up is no offer."""
     local.run(entries_open)
 
@@ -406,14 +449,16 @@ def take_up(kit: Kit, requirement_id: str, entry: Info) -> None:
 
 
 @requirement("OFI-INFO-024")
-def test_source_address_is_the_one_asked_for(local):
+def test_source_address_is_the_one_asked_for(local: Local) -> None:
     """With FI_SOURCE the node and service are the local address."""
     local.run(source_address)
 
 
 def source_address(kit: Kit) -> None:
     if kit.info.addr_format not in (AddrFormat.SOCKADDR_IN, AddrFormat.SOCKADDR_IN6):
-        kit.inconclusive("OFI-INFO-024", "the address format is the provider's own: its text form of a node is not specified")
+        kit.inconclusive(
+            "OFI-INFO-024", "the address format is the provider's own: its text form of a node is not specified"
+        )
         return
     six = kit.info.addr_format == AddrFormat.SOCKADDR_IN6
     family, node = (socket.AF_INET6, "::1") if six else (socket.AF_INET, "127.0.0.1")
@@ -422,7 +467,13 @@ def source_address(kit: Kit) -> None:
     kit.check("OFI-INFO-024", found, "a local address is offered", seen=(node, port))
     for entry in found:
         seen = parse_sockaddr(entry.src_addr)
-        kit.check("OFI-INFO-024", seen == (family, node, port), "src_addr is the address asked for", seen=seen, wanted=(family, node, port))
+        kit.check(
+            "OFI-INFO-024",
+            seen == (family, node, port),
+            "src_addr is the address asked for",
+            seen=seen,
+            wanted=(family, node, port),
+        )
 
 
 def parse_sockaddr(raw: bytes) -> tuple[int, str, int] | None:
@@ -435,7 +486,7 @@ def parse_sockaddr(raw: bytes) -> tuple[int, str, int] | None:
 
 
 @requirement("OFI-INFO-026")
-def test_address_vector_type_asked_for_can_be_opened(local):
+def test_address_vector_type_asked_for_can_be_opened(local: Local) -> None:
     """A promised kind of address vector must exist."""
     local.run(av_type_opens)
 
@@ -447,13 +498,15 @@ def av_type_opens(kit: Kit) -> None:
         found = [entry for entry in kit.offers(hints) if entry.domain_attr.name == kit.info.domain_attr.name]
         for entry in found[:2]:
             domain = kit.keep(kit.keep(kit.provider.fabric(entry)).domain(entry))
-            kit.accepted("OFI-INFO-026", domain.av_open, AvAttr(type=kind), sentence=f"a vector of type {kind.name} opens")
+            kit.accepted(
+                "OFI-INFO-026", domain.av_open, AvAttr(type=kind), sentence=f"a vector of type {kind.name} opens"
+            )
         if not found:
             kit.check("OFI-INFO-026", True, f"{kind.name} is not granted, and no entry pretends so")
 
 
 @requirement("OFI-INFO-027")
-def test_getinfo_from_several_threads(local):
+def test_getinfo_from_several_threads(local: Local) -> None:
     """Discovery is the one call that needs no lock of the application's."""
     local.run(concurrent_getinfo)
 
@@ -474,11 +527,17 @@ def concurrent_getinfo(kit: Kit) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    kit.check("OFI-INFO-027", len(seen) == 20 and all(len(got) == len(wanted) for got in seen), "every thread gets the same entries", seen=[len(g) for g in seen], wanted=len(wanted))
+    kit.check(
+        "OFI-INFO-027",
+        len(seen) == 20 and all(len(got) == len(wanted) for got in seen),
+        "every thread gets the same entries",
+        seen=[len(g) for g in seen],
+        wanted=len(wanted),
+    )
 
 
 @requirement("OFI-PRG-009", "OFI-PRG-010", "OFI-RM-012")
-def test_progress_threading_and_resource_management_asked_for(local):
+def test_progress_threading_and_resource_management_asked_for(local: Local) -> None:
     """What the application asks for here changes how it may call the provider at all."""
     local.run(models_asked_for)
 
@@ -488,7 +547,12 @@ def models_asked_for(kit: Kit) -> None:
     hints.domain_attr.data_progress = Progress.AUTO
     found = kit.offers(hints)
     for entry in found:
-        kit.check("OFI-PRG-009", entry.domain_attr.data_progress == Progress.AUTO, "data progress is automatic", seen=entry.domain_attr.data_progress)
+        kit.check(
+            "OFI-PRG-009",
+            entry.domain_attr.data_progress == Progress.AUTO,
+            "data progress is automatic",
+            seen=entry.domain_attr.data_progress,
+        )
     if not found:
         kit.check("OFI-PRG-009", True, "automatic progress is not granted, and no entry pretends so")
     hints = bare(kit)
@@ -496,10 +560,20 @@ def models_asked_for(kit: Kit) -> None:
     found = kit.offers(hints)
     kit.check("OFI-PRG-010", found, "FI_THREAD_SAFE is offered", seen=len(found))
     for entry in found:
-        kit.check("OFI-PRG-010", entry.domain_attr.threading == Threading.SAFE, "threading is FI_THREAD_SAFE", seen=entry.domain_attr.threading)
+        kit.check(
+            "OFI-PRG-010",
+            entry.domain_attr.threading == Threading.SAFE,
+            "threading is FI_THREAD_SAFE",
+            seen=entry.domain_attr.threading,
+        )
     hints = bare(kit)
     hints.domain_attr.resource_mgmt = ResourceMgmt.ENABLED
     for entry in kit.offers(hints):
-        kit.check("OFI-RM-012", entry.domain_attr.resource_mgmt == ResourceMgmt.ENABLED, "resource management is enabled", seen=entry.domain_attr.resource_mgmt)
+        kit.check(
+            "OFI-RM-012",
+            entry.domain_attr.resource_mgmt == ResourceMgmt.ENABLED,
+            "resource management is enabled",
+            seen=entry.domain_attr.resource_mgmt,
+        )
     if not kit.offers(hints):
         kit.check("OFI-RM-012", True, "resource management is not granted, and no entry pretends so")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from kfabric.api import (
     SHARED_CONTEXT,
@@ -19,7 +20,7 @@ from kfabric.api import (
     Flag,
     RxAttr,
 )
-from ofi_conformance import requirement
+from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Kit, Pair, Side
 
 LEVELS = Flag.INJECT_COMPLETE | Flag.TRANSMIT_COMPLETE | Flag.DELIVERY_COMPLETE
@@ -36,7 +37,7 @@ def bind_address(kit: Kit, ep: Endpoint) -> None:
 
 
 @requirement("OFI-EP-001", "OFI-EP-002")
-def test_calls_before_enable(local):
+def test_calls_before_enable(local: Local) -> None:
     """An endpoint that was never enabled takes no work: not silently, not by crashing."""
     local.run(calls_before_enable)
 
@@ -59,13 +60,18 @@ def calls_before_enable(kit: Kit) -> None:
             call()
         except FabricError as error:
             kit.check("OFI-EP-001", True, f"{name} before fi_enable fails", seen=str(error))
-            kit.check("OFI-EP-002", error.code == Errno.EOPBADSTATE, f"{name} before fi_enable answers EOPBADSTATE", seen=str(error))
+            kit.check(
+                "OFI-EP-002",
+                error.code == Errno.EOPBADSTATE,
+                f"{name} before fi_enable answers EOPBADSTATE",
+                seen=str(error),
+            )
         else:
             kit.check("OFI-EP-001", False, f"{name} before fi_enable fails", seen="accepted")
 
 
 @requirement("OFI-EP-004", "OFI-EP-005", "OFI-EP-006")
-def test_what_must_be_bound(local):
+def test_what_must_be_bound(local: Local) -> None:
     """An endpoint that could report nothing, or reach nobody, is not enabled."""
     local.run(what_must_be_bound)
 
@@ -89,7 +95,7 @@ def what_must_be_bound(kit: Kit) -> None:
 
 
 @requirement("OFI-EP-008", "OFI-EP-009")
-def test_what_must_not_be_bound(local):
+def test_what_must_not_be_bound(local: Local) -> None:
     """A second queue for the same work, or an object of another domain, is not taken."""
     local.run(what_must_not_be_bound)
 
@@ -102,14 +108,21 @@ def what_must_not_be_bound(kit: Kit) -> None:
     kit.refused("OFI-EP-008", None, ep.bind, second, Flag.RECV, sentence="a second receive queue is refused")
     other = kit.keep(kit.fabric.domain(kit.info))
     ep = kit.keep(kit.domain.endpoint(kit.info))
-    kit.refused("OFI-EP-009", None, ep.bind, kit.keep(other.cq_open(CqAttr())), Flag.TRANSMIT | Flag.RECV, sentence="a queue of another domain is refused")
+    kit.refused(
+        "OFI-EP-009",
+        None,
+        ep.bind,
+        kit.keep(other.cq_open(CqAttr())),
+        Flag.TRANSMIT | Flag.RECV,
+        sentence="a queue of another domain is refused",
+    )
     if kit.info.ep_attr.type != EpType.MSG:
         vector = kit.keep(other.av_open(AvAttr(type=kit.info.domain_attr.av_type or AvType.MAP)))
         kit.refused("OFI-EP-009", None, ep.bind, vector, sentence="an address vector of another domain is refused")
 
 
 @requirement("OFI-EP-012", "OFI-EP-013", "OFI-EP-014", "OFI-EP-015")
-def test_options(local):
+def test_options(local: Local) -> None:
     """Options that are set are kept; unknown ones and read-only ones are refused."""
     local.run(options)
 
@@ -126,14 +139,20 @@ def options(kit: Kit) -> None:
             seen = side.ep.getopt(EpOption.MIN_MULTI_RECV)
             kit.check("OFI-EP-012", seen == value, "fi_getopt returns what fi_setopt set", seen=seen, wanted=value)
     kit.refused("OFI-EP-013", Errno.ENOPROTOOPT, side.ep.getopt, NO_OPTION, sentence="fi_getopt of an unknown option")
-    kit.refused("OFI-EP-013", Errno.ENOPROTOOPT, side.ep.setopt, NO_OPTION, 1, sentence="fi_setopt of an unknown option")
+    kit.refused(
+        "OFI-EP-013", Errno.ENOPROTOOPT, side.ep.setopt, NO_OPTION, 1, sentence="fi_setopt of an unknown option"
+    )
     if kit.info.ep_attr.type == EpType.MSG:
-        kit.accepted("OFI-EP-014", side.ep.getopt, EpOption.CM_DATA_SIZE, sentence="FI_OPT_CM_DATA_SIZE can be asked for")
-        kit.refused("OFI-EP-015", None, side.ep.setopt, EpOption.CM_DATA_SIZE, 16, sentence="FI_OPT_CM_DATA_SIZE cannot be set")
+        kit.accepted(
+            "OFI-EP-014", side.ep.getopt, EpOption.CM_DATA_SIZE, sentence="FI_OPT_CM_DATA_SIZE can be asked for"
+        )
+        kit.refused(
+            "OFI-EP-015", None, side.ep.setopt, EpOption.CM_DATA_SIZE, 16, sentence="FI_OPT_CM_DATA_SIZE cannot be set"
+        )
 
 
 @requirement("OFI-EP-016", "OFI-EP-017", "OFI-EP-025", "OFI-CMP-013")
-def test_default_flags(local):
+def test_default_flags(local: Local) -> None:
     """The flags of calls that have no flags argument are what the application set last."""
     local.run(default_flags)
 
@@ -146,7 +165,12 @@ def default_flags(kit: Kit) -> None:
         for id_ in ("OFI-EP-016", "OFI-EP-017", "OFI-EP-025"):
             kit.inconclusive(id_, f"FI_GETOPSFLAG is not offered ({error})")
     else:
-        kit.check("OFI-EP-017", seen & Flag.COMPLETION, "FI_GETOPSFLAG tells the flags that the endpoint was opened with", seen=hex(seen))
+        kit.check(
+            "OFI-EP-017",
+            seen & Flag.COMPLETION,
+            "FI_GETOPSFLAG tells the flags that the endpoint was opened with",
+            seen=hex(seen),
+        )
         flags_can_be_replaced(kit, side)
     defaults_decide_reporting(kit)
 
@@ -160,7 +184,9 @@ def flags_can_be_replaced(kit: Kit, side: Side) -> None:
         return
     seen = side.ep.get_ops_flags(Flag.TRANSMIT)
     right = seen & (LEVELS | Flag.COMPLETION) == Flag.TRANSMIT_COMPLETE
-    kit.check("OFI-EP-016", right, "FI_SETOPSFLAG replaces the flags", seen=hex(seen), wanted="FI_TRANSMIT_COMPLETE alone")
+    kit.check(
+        "OFI-EP-016", right, "FI_SETOPSFLAG replaces the flags", seen=hex(seen), wanted="FI_TRANSMIT_COMPLETE alone"
+    )
     try:
         twin = kit.keep(side.ep.alias(Flag.TRANSMIT | Flag.TRANSMIT_COMPLETE))
         twin.set_ops_flags(Flag.TRANSMIT | Flag.COMPLETION | Flag.INJECT_COMPLETE)
@@ -168,7 +194,13 @@ def flags_can_be_replaced(kit: Kit, side: Side) -> None:
         kit.inconclusive("OFI-EP-025", f"aliases are not offered ({error})")
         return
     after = side.ep.get_ops_flags(Flag.TRANSMIT)
-    kit.check("OFI-EP-025", after == seen, "flags set on an alias leave the endpoint's alone", seen=hex(after), wanted=hex(seen))
+    kit.check(
+        "OFI-EP-025",
+        after == seen,
+        "flags set on an alias leave the endpoint's alone",
+        seen=hex(after),
+        wanted=hex(seen),
+    )
 
 
 def defaults_decide_reporting(kit: Kit) -> None:
@@ -191,7 +223,7 @@ def plain_send_is_reported(kit: Kit, pair: Pair) -> bool:
 
 
 @requirement("OFI-EP-024")
-def test_shared_receive_context(local):
+def test_shared_receive_context(local: Local) -> None:
     """A receive that several endpoints share is reported where its message came in."""
     local.run(shared_receive_context)
 
@@ -223,8 +255,13 @@ def shared_receive_context(kit: Kit) -> None:
         handle = kit.insert(hub, ep.getname()[0])
         out, sent = kit.buffer(16, 0x70 + number), kit.context()
         kit.post(hub.ep.send, out.view, dest=handle, context=sent)
-        kit.drive(lambda context=context: _holder(kit, context.address) is not None)
-        kit.check("OFI-EP-024", _holder(kit, context.address) is queue, "the completion is in the queue of the endpoint that received", seen=number)
+        kit.drive(partial(_holder, kit, context.address))
+        kit.check(
+            "OFI-EP-024",
+            _holder(kit, context.address) is queue,
+            "the completion is in the queue of the endpoint that received",
+            seen=number,
+        )
 
 
 def _holder(kit: Kit, address: int) -> object | None:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from kfabric.api import CompletionQueue, Context, Errno, FabricError, Flag, Progress, WaitObj
-from ofi_conformance import requirement
+from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Bound, Guarded, Kit, Pair, Side
 
 AMPLE = 5.0
@@ -27,10 +28,15 @@ def ready_pair(kit: Kit, pair: Pair, size: int = 64) -> tuple[Guarded, Context, 
 def warm(kit: Kit, pair: Pair) -> None:
     """One message each way, so that connections on demand exist before anything is measured by calls."""
     for one, other in ((pair.a, pair.b), (pair.b, pair.a)):
-        into, sent, received = ready_pair(kit, Pair(one, other))
+        _, sent, received = ready_pair(kit, Pair(one, other))
         kit.completion(other, received)
         kit.completion(one, sent)
     kit.quiet()
+
+
+def holds(buffer: Guarded, byte: int) -> bool:
+    """Whether the buffer is full of one byte."""
+    return buffer.data == bytes([byte]) * buffer.size
 
 
 def until(condition: Callable[[], object], bound: float = AMPLE) -> bool:
@@ -44,7 +50,7 @@ def until(condition: Callable[[], object], bound: float = AMPLE) -> bool:
 
 
 @requirement("OFI-PRG-001", "OFI-PRG-002")
-def test_automatic_progress(local):
+def test_automatic_progress(local: Local) -> None:
     """With automatic progress an operation needs no further call, at either end."""
     local.run(automatic_progress)
 
@@ -56,7 +62,7 @@ def automatic_progress(kit: Kit) -> None:
         if size > kit.info.ep_attr.max_msg_size:
             continue
         into, _, _ = ready_pair(kit, pair, size)
-        arrived = until(lambda into=into: into.data == bytes([0x4B]) * into.size)
+        arrived = until(partial(holds, into, 0x4B))
         kit.check("OFI-PRG-001", arrived, f"a message of {size} bytes arrives although nobody calls the provider")
         kit.quiet()
     if not kit.applies("OFI-PRG-002") or not kit.info.caps & Flag.REMOTE_WRITE:
@@ -64,7 +70,15 @@ def automatic_progress(kit: Kit) -> None:
     target = kit.buffer(256, 0)
     region = kit.register(pair.b, target)
     out, context = kit.buffer(256, 0x4C), kit.context()
-    kit.post(pair.a.ep.write, out.view, addr=region.remote(0), key=region.key, desc=kit.desc(pair.a, out), dest=pair.a.peer, context=context)
+    kit.post(
+        pair.a.ep.write,
+        out.view,
+        addr=region.remote(0),
+        key=region.key,
+        desc=kit.desc(pair.a, out),
+        dest=pair.a.peer,
+        context=context,
+    )
     arrived = until(lambda: target.data == out.data)
     kit.check("OFI-PRG-002", arrived, "a write is carried out although the target calls nothing")
 
@@ -85,7 +99,7 @@ def only(watch_queue: CompletionQueue, count: int) -> Callable[[], list[int]]:
 
 
 @requirement("OFI-PRG-003", "OFI-PRG-007")
-def test_manual_progress_by_reading(local):
+def test_manual_progress_by_reading(local: Local) -> None:
     """With manual progress, reading the queue where an operation is reported is enough to finish it."""
     local.run(manual_by_reading)
 
@@ -98,13 +112,15 @@ def manual_by_reading(kit: Kit) -> None:
     done = until(lambda: (received.address in at_b()) & (sent.address in at_a()))
     kit.check("OFI-PRG-003", done, "reading the queues of the operations finishes them")
     into, sent, received = ready_pair(kit, pair)
-    pulled = until(lambda: not (pair.a.tx_cq.read(0) or pair.b.rx_cq.read(0)) and into.data == bytes([0x4B]) * into.size)
+    pulled = until(
+        lambda: not (pair.a.tx_cq.read(0) or pair.b.rx_cq.read(0)) and into.data == bytes([0x4B]) * into.size
+    )
     kit.check("OFI-PRG-007", pulled, "reads with a count of 0 advance operations")
     kit.quiet()
 
 
 @requirement("OFI-PRG-004")
-def test_manual_progress_in_a_wait(local):
+def test_manual_progress_in_a_wait(local: Local) -> None:
     """A blocked fi_cq_sread goes on working for the operation it waits for."""
     local.run(manual_in_a_wait)
 
@@ -131,11 +147,16 @@ def manual_in_a_wait(kit: Kit) -> None:
     finally:
         stop.set()
         thread.join()
-    kit.check("OFI-PRG-004", [entry.op_context for entry in got] == [received.address], "fi_cq_sread returns with the completion", seen=pair.b.rx_cq.last_code)
+    kit.check(
+        "OFI-PRG-004",
+        [entry.op_context for entry in got] == [received.address],
+        "fi_cq_sread returns with the completion",
+        seen=pair.b.rx_cq.last_code,
+    )
 
 
 @requirement("OFI-PRG-005")
-def test_manual_progress_by_counters(local):
+def test_manual_progress_by_counters(local: Local) -> None:
     """Reading the counter that will count an operation is enough to finish it."""
     local.run(manual_by_counters)
 
@@ -150,12 +171,18 @@ def manual_by_counters(kit: Kit) -> None:
     before = sent.read(), received.read()
     ready_pair(kit, pair)
     done = until(lambda: (sent.read() > before[0]) & (received.read() > before[1]))
-    kit.check("OFI-PRG-005", done, "reading the counters finishes the operations", seen=(sent.read(), received.read()), wanted=(before[0] + 1, before[1] + 1))
+    kit.check(
+        "OFI-PRG-005",
+        done,
+        "reading the counters finishes the operations",
+        seen=(sent.read(), received.read()),
+        wanted=(before[0] + 1, before[1] + 1),
+    )
     kit.quiet()
 
 
 @requirement("OFI-PRG-006")
-def test_manual_progress_of_a_target(local):
+def test_manual_progress_of_a_target(local: Local) -> None:
     """A target of RMA that only reads its receive queue serves its peers."""
     local.run(manual_target)
 
@@ -169,14 +196,25 @@ def manual_target(kit: Kit) -> None:
     target = kit.buffer(256, 0)
     region = kit.register(pair.b, target)
     out, context = kit.buffer(256, 0x4D), kit.context()
-    kit.post(pair.a.ep.write, out.view, addr=region.remote(0), key=region.key, desc=kit.desc(pair.a, out), dest=pair.a.peer, context=context)
-    at_a, at_b = only(pair.a.tx_cq, 1), only(pair.b.rx_cq, 0 if kit.info.domain_attr.data_progress == Progress.AUTO else 1)
+    kit.post(
+        pair.a.ep.write,
+        out.view,
+        addr=region.remote(0),
+        key=region.key,
+        desc=kit.desc(pair.a, out),
+        dest=pair.a.peer,
+        context=context,
+    )
+    at_a, at_b = (
+        only(pair.a.tx_cq, 1),
+        only(pair.b.rx_cq, 0 if kit.info.domain_attr.data_progress == Progress.AUTO else 1),
+    )
     done = until(lambda: (at_b() is not None) and context.address in at_a() and target.data == out.data)
     kit.check("OFI-PRG-006", done, "a write is carried out while the target only reads its receive queue")
 
 
 @requirement("OFI-PRG-011", "OFI-PRG-012")
-def test_several_threads(local):
+def test_several_threads(local: Local) -> None:
     """FI_THREAD_SAFE: several threads post to one endpoint and read one queue, and nothing is lost or doubled."""
     local.run(several_threads)
 
@@ -228,7 +266,11 @@ def several_threads(kit: Kit) -> None:
                 time.sleep(0.0002)
 
     workers = [threading.Thread(target=post, args=(row,)) for row in sources]
-    workers += [threading.Thread(target=collect, args=(side.tx_cq if side is pair.a else side.rx_cq, side)) for side in (pair.a, pair.b) for _ in range(2)]
+    workers += [
+        threading.Thread(target=collect, args=(side.tx_cq if side is pair.a else side.rx_cq, side))
+        for side in (pair.a, pair.b)
+        for _ in range(2)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -239,7 +281,13 @@ def several_threads(kit: Kit) -> None:
     if len(found) < 2 * total and len(set(found)) == len(found):
         raise Bound(f"{len(found)} of {2 * total} completions within the bound")
     wanted = sorted([*receives, *(context.address for row in sources for _, context in row)])
-    kit.check("OFI-PRG-012", sorted(found) == wanted, "each completion is returned to one thread, once", seen=len(found), wanted=2 * total)
+    kit.check(
+        "OFI-PRG-012",
+        sorted(found) == wanted,
+        "each completion is returned to one thread, once",
+        seen=len(found),
+        wanted=2 * total,
+    )
     got = sorted(buffer.data[:16] for buffer in receives.values())
     sent = sorted(buffer.data for row in sources for buffer, _ in row)
     kit.check("OFI-PRG-011", got == sent, "every message arrives whole and once")
@@ -249,5 +297,3 @@ def several_threads(kit: Kit) -> None:
         in_order &= mine == sorted(mine)
     if "SAS" in kit.guarantees.tx_order & kit.guarantees.rx_order:
         kit.check("OFI-PRG-011", in_order, "messages of one thread stay in order, as FI_ORDER_SAS promises")
-
-

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kfabric.api import Context, Errno, ErrorCompletion, FabricError
-from ofi_conformance import requirement
+from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Bound, Guarded, Kit, Pair
 
 FLOOD = 4096
@@ -27,7 +27,7 @@ def flood(kit: Kit, pair: Pair, limit: int) -> tuple[list[Context], FabricError 
 
 
 @requirement("OFI-RM-001", "OFI-RM-002", "OFI-RM-003", "OFI-RM-004")
-def test_flooded_sender(local):
+def test_flooded_sender(local: Local) -> None:
     """A sender that is too fast is told to wait, loses nothing, and goes on when there is room."""
     local.run(flooded_sender)
 
@@ -58,12 +58,23 @@ def flooded_sender(kit: Kit) -> None:
         return len(pair.b.completions) >= len(taken) and len(pair.a.completions) + len(pair.a.errors) >= len(taken)
 
     if not kit.drive(drained, bound=10.0):
-        raise Bound(f"{len(pair.b.completions)} of {len(taken)} messages and {len(pair.a.completions)} completions within the bound")
+        raise Bound(
+            f"{len(pair.b.completions)} messages and {len(pair.a.completions)} completions of {len(taken)} within the bound"
+        )
     if refusal is not None:
         again, context = kit.buffer(64, 0x56), kit.context()
         into, received = kit.buffer(64, 0), kit.context()
         kit.post(pair.b.ep.recv, into.view, desc=kit.desc(pair.b, into), context=received)
-        kit.accepted("OFI-RM-003", kit.post, pair.a.ep.send, again.view, desc=kit.desc(pair.a, again), dest=pair.a.peer, context=context, sentence="a send is taken again once there is room")
+        kit.accepted(
+            "OFI-RM-003",
+            kit.post,
+            pair.a.ep.send,
+            again.view,
+            desc=kit.desc(pair.a, again),
+            dest=pair.a.peer,
+            context=context,
+            sentence="a send is taken again once there is room",
+        )
         kit.completion(pair.b, received)
         kit.check("OFI-RM-003", into.data == again.data, "and arrives")
     else:
@@ -73,12 +84,20 @@ def flooded_sender(kit: Kit) -> None:
     wanted = sorted(context.address for context in taken)
     if refusal is not None:
         wanted = sorted([*wanted, context.address])
-    kit.check("OFI-RM-002", len(sent) <= len(wanted) and set(sent) <= set(wanted), "a refused send has no completion", seen=len(sent), wanted=len(wanted))
-    kit.check("OFI-RM-004", sent == wanted, "every send that was taken is completed, once", seen=len(sent), wanted=len(wanted))
+    kit.check(
+        "OFI-RM-002",
+        len(sent) <= len(wanted) and set(sent) <= set(wanted),
+        "a refused send has no completion",
+        seen=len(sent),
+        wanted=len(wanted),
+    )
+    kit.check(
+        "OFI-RM-004", sent == wanted, "every send that was taken is completed, once", seen=len(sent), wanted=len(wanted)
+    )
 
 
 @requirement("OFI-RM-010")
-def test_unreachable_peer(local):
+def test_unreachable_peer(local: Local) -> None:
     """A peer that is not there ends an operation in error, not in silence."""
     local.run(unreachable_peer)
 

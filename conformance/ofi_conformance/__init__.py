@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The conformance suite's engine. Cases take ``requirement`` from here, ``programs`` and ``kit`` as they need them."""
+"""The conformance suite's engine. What a case imports: ``requirement``, and the types of its fixtures.
+
+The fixtures' types are imported when somebody asks for them: a node process imports this package too, and needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["requirement"]
+if TYPE_CHECKING:
+    from .local import Local
+    from .road import Road
+
+__all__ = ["Local", "Road", "requirement"]
 
 Case = TypeVar("Case", bound=Callable[..., object])
 
@@ -18,3 +25,15 @@ def requirement(*ids: str) -> Callable[[Case], Case]:
     if not ids:
         raise ValueError("a case names at least one requirement")
     return pytest.mark.requirement(*ids)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Local":
+        from .local import Local
+
+        return Local
+    if name == "Road":
+        from .road import Road
+
+        return Road
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
