@@ -11,16 +11,20 @@ from .constants import Errno
 
 
 class FabricError(OSError):
-    """A provider call returned a negative code.
+    """A provider call returned an error.
 
-    Attributes: ``code`` the positive error number, ``call`` the C call that answered, ``needed`` the bytes that a call
-    which said ETOOSMALL would have liked (None for all others).
+    Attributes: ``code`` the positive error number; ``call`` the C call that answered; ``returned`` what it returned (the
+    negative code, unless a provider forgot the sign); ``needed`` the bytes that a call would have liked which said
+    ETOOSMALL, None for all others.
     """
 
-    def __init__(self, code: int, call: str, detail: str = "", *, needed: int | None = None) -> None:
+    def __init__(
+        self, code: int, call: str, detail: str = "", *, needed: int | None = None, returned: int | None = None
+    ) -> None:
         self.code = abs(code)
         self.call = call
         self.needed = needed
+        self.returned = -self.code if returned is None else returned
         text = f"{call}: {self.name}" + (f" ({detail})" if detail else "")
         super().__init__(self.code, text)
 

@@ -290,7 +290,7 @@ class AddressVector(FabricObject):
         """The provider's text for a raw address."""
 
     def straddr_sized(self, address: bytes, size: int) -> tuple[bytes, int]:
-        """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL in that room, and ``len``."""
+        """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL there, and ``len``."""
         raise FabricError(Errno.ENOSYS, "fi_av_straddr")
 
     @staticmethod

@@ -30,6 +30,8 @@ class CompletionQueue(FabricObject):
     def sread(self, count: int = 1, *, timeout: int = -1, threshold: int | None = None) -> list[Completion]:
         """Like ``read``, but waits. Empty after a timeout or a signal: ``last_code`` holds the C return value.
 
+        Raises UsageError on a queue opened without a wait object.
+
         Args:
             count: entries, at most.
             timeout: milliseconds, negative for ever.
@@ -51,7 +53,7 @@ class CompletionQueue(FabricObject):
 
     @abstractmethod
     def signal(self) -> None:
-        """Wake the threads that wait in ``sread``."""
+        """Wake the threads that wait in ``sread``. Raises UsageError on a queue opened without a wait object."""
 
     @abstractmethod
     def strerror(self, prov_errno: int, err_data: bytes = b"") -> str:
@@ -133,7 +135,10 @@ class Counter(FabricObject):
 
     @abstractmethod
     def wait(self, threshold: int, timeout: int = -1) -> None:
-        """Return when the value is at least ``threshold``. Raises ETIMEDOUT, EAVAIL (an operation failed)."""
+        """Return when the value is at least ``threshold``. Raises ETIMEDOUT, EAVAIL (an operation failed).
+
+        Raises UsageError on a counter opened without a wait object.
+        """
 
     def wait_fd(self) -> int:
         """File descriptor of a counter opened with WaitObj.FD."""

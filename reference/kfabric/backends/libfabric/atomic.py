@@ -13,10 +13,10 @@ from typing import Any
 from kfabric._native import ffi
 from kfabric.api import ADDR_UNSPEC, AtomicOp, Buffer, Context, Datatype, Flags, RmaIoc, Source, UsageError
 
-from .calls import NULL, check, slot
+from .calls import NULL, done, slot
 from .memory import desc_pointer, rma_ioc, source, target
 from .memory import descs as desc_list
-from .posting import Posting, posted
+from .posting import Posting
 
 ELEMENT_SIZE: dict[int, int] = {
     Datatype.INT8: 1,
@@ -89,7 +89,7 @@ class AtomicCalls(Posting):
             raise UsageError(f"no kind of atomic is called {kind!r}")
         name, call = _VALID[kind]
         count = ffi.new("size_t *")
-        check(slot(self._it.atomic, name, call)(self._it, int(datatype), int(op), count), call)
+        done(slot(self._it.atomic, name, call)(self._it, int(datatype), int(op), count), call)
         return int(count[0])
 
     # -- base ----------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class AtomicCalls(Posting):
         call = slot(self._it.atomic, "write", "fi_atomic")
         cbuf = _fits(source(operand), count, datatype)
         user = self._kept.operation(context, cbuf)
-        posted(
+        done(
             call(self._it, cbuf, count, desc_pointer(desc), dest, addr, key, int(datatype), int(op), user), "fi_atomic"
         )
 
@@ -131,7 +131,7 @@ class AtomicCalls(Posting):
         cbufs = [source(buf) for buf in operands]
         vector, local = _ioc(cbufs, datatype), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), dest, addr, key, int(datatype), int(op), user), "fi_atomicv")
+        done(call(self._it, vector, local, len(cbufs), dest, addr, key, int(datatype), int(op), user), "fi_atomicv")
 
     def atomicmsg(
         self,
@@ -151,7 +151,7 @@ class AtomicCalls(Posting):
         call = slot(self._it.atomic, "writemsg", "fi_atomicmsg")
         cbuf = _fits(source(operand), count, datatype)
         msg = self._combination(cbuf, count, datatype, op, remote, desc, dest, data, context)
-        posted(call(self._it, msg, int(flags)), "fi_atomicmsg")
+        done(call(self._it, msg, int(flags)), "fi_atomicmsg")
 
     def inject_atomic(
         self,
@@ -167,7 +167,7 @@ class AtomicCalls(Posting):
         """``atomic`` with the operand free on return and no completion."""
         call = slot(self._it.atomic, "inject", "fi_inject_atomic")
         cbuf = _fits(source(operand), count, datatype)
-        posted(call(self._it, cbuf, count, dest, addr, key, int(datatype), int(op)), "fi_inject_atomic")
+        done(call(self._it, cbuf, count, dest, addr, key, int(datatype), int(op)), "fi_inject_atomic")
 
     # -- fetch ---------------------------------------------------------------------------------------------------------
     def fetch_atomic(
@@ -191,7 +191,7 @@ class AtomicCalls(Posting):
         cbuf = NULL if operand is None else _fits(source(operand), count, datatype)
         local, local_res = desc_pointer(desc), desc_pointer(result_desc)
         user = self._kept.operation(context, cres, cbuf)
-        posted(
+        done(
             call(self._it, cbuf, count, local, cres, local_res, dest, addr, key, int(datatype), int(op), user),
             "fi_fetch_atomic",
         )
@@ -216,7 +216,7 @@ class AtomicCalls(Posting):
         vector, local = _ioc(cbufs, datatype), desc_list(descs, len(cbufs))
         into, local_res = _ioc(cress, datatype), desc_list(result_descs, len(cress))
         user = self._kept.operation(context, *(cress or [NULL]), *cbufs, vector, local, into, local_res)
-        posted(
+        done(
             call(
                 *(self._it, vector, local, len(cbufs), into, local_res, len(cress)),
                 *(dest, addr, key, int(datatype), int(op), user),
@@ -245,7 +245,7 @@ class AtomicCalls(Posting):
         cbuf = NULL if operand is None else _fits(source(operand), count, datatype)
         into, local_res = _one(cres, count), _one_desc(result_desc)
         msg = self._combination(cbuf, count, datatype, op, remote, desc, dest, 0, context, cres, into, local_res)
-        posted(call(self._it, msg, into, local_res, 1, int(flags)), "fi_fetch_atomicmsg")
+        done(call(self._it, msg, into, local_res, 1, int(flags)), "fi_fetch_atomicmsg")
 
     # -- compare -------------------------------------------------------------------------------------------------------
     def compare_atomic(
@@ -270,7 +270,7 @@ class AtomicCalls(Posting):
         cbuf, ccmp = _fits(source(operand), count, datatype), _fits(source(compare), count, datatype)
         cres = _fits(target(result), count, datatype)
         user = self._kept.operation(context, cres, cbuf, ccmp)
-        posted(
+        done(
             call(
                 *(self._it, cbuf, count, desc_pointer(desc), ccmp, desc_pointer(compare_desc)),
                 *(cres, desc_pointer(result_desc), dest, addr, key, int(datatype), int(op), user),
@@ -304,7 +304,7 @@ class AtomicCalls(Posting):
         user = self._kept.operation(
             context, *(cress or [NULL]), *cbufs, *ccmps, vector, local, against, local_cmp, into, local_res
         )
-        posted(
+        done(
             call(
                 *(self._it, vector, local, len(cbufs), against, local_cmp, len(ccmps)),
                 *(into, local_res, len(cress), dest, addr, key, int(datatype), int(op), user),
@@ -339,7 +339,7 @@ class AtomicCalls(Posting):
             *(cbuf, count, datatype, op, remote, desc, dest, 0, context),
             *(cres, ccmp, against, local_cmp, into, local_res),
         )
-        posted(
+        done(
             call(self._it, msg, against, local_cmp, 1, into, local_res, 1, int(flags)),
             "fi_compare_atomicmsg",
         )

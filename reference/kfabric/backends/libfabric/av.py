@@ -23,7 +23,7 @@ from kfabric.api import (
 )
 
 from .._loader import Library
-from .calls import NULL, c_string, check, slot, text_of
+from .calls import NULL, c_string, check, done, slot, text_of
 from .fid import FidObject
 from .memory import context_pointer
 
@@ -87,12 +87,12 @@ class LibfabricAddressVector(FidObject, AddressVector):
     def remove(self, handles: Sequence[int], flags: Flags = 0) -> None:
         """Forget addresses."""
         given = ffi.new("fi_addr_t[]", list(handles) or [0])
-        check(slot(self._it.ops, "remove", "fi_av_remove")(self._it, given, len(handles), int(flags)), "fi_av_remove")
+        done(slot(self._it.ops, "remove", "fi_av_remove")(self._it, given, len(handles), int(flags)), "fi_av_remove")
 
     def lookup(self, handle: int, size: int = 256) -> tuple[bytes, int]:
         """Copy at most ``size`` bytes of the address. Returns them and the length that is needed."""
         room, length = ffi.new("char[]", size or 1), ffi.new("size_t *", size)
-        check(slot(self._it.ops, "lookup", "fi_av_lookup")(self._it, handle, room, length), "fi_av_lookup")
+        done(slot(self._it.ops, "lookup", "fi_av_lookup")(self._it, handle, room, length), "fi_av_lookup")
         return bytes(ffi.buffer(room, min(size, length[0]))), int(length[0])
 
     def straddr(self, address: bytes) -> str:
@@ -107,7 +107,7 @@ class LibfabricAddressVector(FidObject, AddressVector):
         return text_of(answer)
 
     def straddr_sized(self, address: bytes, size: int) -> tuple[bytes, int]:
-        """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL in that room, and ``len``."""
+        """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL there, and ``len``."""
         guard = b"\xa5" * 64
         text, length = ffi.new("char[]", b"\0" * size + guard), ffi.new("size_t *", size)
         raw = ffi.new("char[]", address or b"\0")

@@ -2,7 +2,7 @@
 """From a slot in a provider's function table to a Python call, and from its return value to an exception.
 
 Owns: the rule that an absent table, a table too short for the slot and a NULL slot all raise ``FabricError(ENOSYS)``
-instead of crashing the process, and that a negative return value raises ``FabricError``. Must not know what is called.
+instead of crashing the process, and which return values raise ``FabricError``. Must not know what is called.
 
 A table is looked up again for every call: a provider may change the tables of an object whenever the object is bound,
 enabled or controlled.
@@ -51,6 +51,14 @@ def check(code: int, call: str) -> int:
     if code < 0:
         raise FabricError(-code, call)
     return code
+
+
+def done(code: int, call: str) -> None:
+    """Raise FabricError unless the code is 0; a positive one too, which a provider that forgot the sign returns."""
+    if code > 0:
+        raise FabricError(code, call, f"returned +{code}", returned=code)
+    if code < 0:
+        raise FabricError(-code, call)
 
 
 def address_of(pointer: Any) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 from kfabric.api import CntrAttr, Context, Counter, WaitObj
 
 from .._loader import Library
-from .calls import check, slot
-from .fid import FidObject
+from .calls import done, slot
+from .fid import FidObject, must_wait
 
 
 class LibfabricCounter(FidObject, Counter):
@@ -32,23 +32,25 @@ class LibfabricCounter(FidObject, Counter):
 
     def add(self, value: int) -> None:
         """Add to the value."""
-        check(slot(self._it.ops, "add", "fi_cntr_add")(self._it, value), "fi_cntr_add")
+        done(slot(self._it.ops, "add", "fi_cntr_add")(self._it, value), "fi_cntr_add")
 
     def set(self, value: int) -> None:
         """Replace the value."""
-        check(slot(self._it.ops, "set", "fi_cntr_set")(self._it, value), "fi_cntr_set")
+        done(slot(self._it.ops, "set", "fi_cntr_set")(self._it, value), "fi_cntr_set")
 
     def adderr(self, value: int) -> None:
         """Add to the error value."""
-        check(slot(self._it.ops, "adderr", "fi_cntr_adderr")(self._it, value), "fi_cntr_adderr")
+        done(slot(self._it.ops, "adderr", "fi_cntr_adderr")(self._it, value), "fi_cntr_adderr")
 
     def seterr(self, value: int) -> None:
         """Replace the error value."""
-        check(slot(self._it.ops, "seterr", "fi_cntr_seterr")(self._it, value), "fi_cntr_seterr")
+        done(slot(self._it.ops, "seterr", "fi_cntr_seterr")(self._it, value), "fi_cntr_seterr")
 
     def wait(self, threshold: int, timeout: int = -1) -> None:
         """Return when the value is at least ``threshold``. Raises ETIMEDOUT, EAVAIL (an operation failed)."""
-        check(slot(self._it.ops, "wait", "fi_cntr_wait")(self._it, threshold, timeout), "fi_cntr_wait")
+        call = slot(self._it.ops, "wait", "fi_cntr_wait")
+        must_wait(self.attr.wait_obj, "the counter")
+        done(call(self._it, threshold, timeout), "fi_cntr_wait")
 
     def wait_fd(self) -> int:
         """File descriptor of a counter opened with WaitObj.FD."""

@@ -29,7 +29,7 @@ from kfabric.api import (
 
 from .._loader import Library, roomy
 from .calls import EAGAIN, NULL, address_of, pointer_to, slot, text_of
-from .fid import FidObject
+from .fid import FidObject, must_wait
 
 _LAYOUT = {
     CqFormat.UNSPEC: Struct("@P"),
@@ -97,6 +97,7 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
         The interpreter is free for other threads meanwhile, but a wait for ever also holds back Ctrl-C.
         """
         call = slot(self._it.ops, "sread", "fi_cq_sread")
+        must_wait(self.attr.wait_obj, "the queue")
         room = self._room(count)
         code = self._last_code = call(self._it, room.entries, count, _condition(threshold), timeout)
         return self._entries(code, count, room, None, "fi_cq_sread", -code in _NOTHING_THERE)
@@ -104,6 +105,7 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
     def sreadfrom(self, count: int = 1, *, timeout: int = -1, threshold: int | None = None) -> list[Completion]:
         """Like ``sread``, with ``src_addr`` of every entry."""
         call = slot(self._it.ops, "sreadfrom", "fi_cq_sreadfrom")
+        must_wait(self.attr.wait_obj, "the queue")
         room = self._room(count)
         code = self._last_code = call(self._it, room.entries, count, room.addresses, _condition(threshold), timeout)
         return self._entries(code, count, room, room.addresses, "fi_cq_sreadfrom", -code in _NOTHING_THERE)
@@ -143,7 +145,9 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
 
     def signal(self) -> None:
         """Wake the threads that wait in ``sread``."""
-        code = slot(self._it.ops, "signal", "fi_cq_signal")(self._it)
+        call = slot(self._it.ops, "signal", "fi_cq_signal")
+        must_wait(self.attr.wait_obj, "the queue")
+        code = call(self._it)
         if code < 0:
             raise FabricError(-code, "fi_cq_signal")
 

@@ -26,7 +26,7 @@ from kfabric.api import (
 
 from .._loader import roomy
 from .av import LibfabricAddressVector
-from .calls import NULL, check, slot
+from .calls import NULL, done, slot
 from .cntr import LibfabricCounter
 from .cq import LibfabricCompletionQueue
 from .endpoint import LibfabricEndpoint
@@ -121,7 +121,7 @@ class LibfabricDomain(FidObject, Domain):
         register = slot(self._it.mr, "reg", "fi_mr_reg")
         user = context_pointer(context)
         code = register(self._base, cbuf, len(cbuf), int(access), offset, requested_key, int(flags), out, user)
-        check(code, "fi_mr_reg")
+        done(code, "fi_mr_reg")
         return LibfabricMemoryRegion(self._library, out[0], context, self, (cbuf,))
 
     def mr_regv(
@@ -141,7 +141,7 @@ class LibfabricDomain(FidObject, Domain):
         register = slot(self._it.mr, "regv", "fi_mr_regv")
         user = context_pointer(context)
         code = register(self._base, vector, len(cbufs), int(access), offset, requested_key, int(flags), out, user)
-        check(code, "fi_mr_regv")
+        done(code, "fi_mr_regv")
         return LibfabricMemoryRegion(self._library, out[0], context, self, cbufs)
 
     def mr_regattr(
@@ -166,7 +166,7 @@ class LibfabricDomain(FidObject, Domain):
         struct.auth_key_size, struct.auth_key = len(auth_key), key if auth_key else NULL
         out = ffi.new("struct fid_mr **")
         register = slot(self._it.mr, "regattr", "fi_mr_regattr")
-        check(register(self._base, struct, int(flags), out), "fi_mr_regattr")
+        done(register(self._base, struct, int(flags), out), "fi_mr_regattr")
         return LibfabricMemoryRegion(self._library, out[0], context, self, cbufs)
 
     def map_raw(self, base_address: int, raw_key: bytes, flags: Flags = 0) -> int:
@@ -188,7 +188,7 @@ class LibfabricDomain(FidObject, Domain):
         """Return what the domain supports. Raises FabricError(EOPNOTSUPP), or ENOSYS where nobody can say."""
         struct = roomy("struct fi_atomic_attr")
         query = slot(self._it.ops, "query_atomic", "fi_query_atomic")
-        check(query(self._it, int(datatype), int(op), struct, int(flags)), "fi_query_atomic")
+        done(query(self._it, int(datatype), int(op), struct, int(flags)), "fi_query_atomic")
         return AtomicAttr(struct.count, struct.size)
 
     def _open(self, name: str, call: str, kind: str, arg: Any, context: Context | None) -> Any:

@@ -7,7 +7,7 @@ from kfabric._native import ffi
 from kfabric.api import Context, ControlCommand, Endpoint, Flags
 
 from .atomic import AtomicCalls
-from .calls import NULL, check, slot
+from .calls import NULL, check, done, slot
 from .fid import ENABLE
 from .memory import Kept
 from .msg import MessageCalls
@@ -71,13 +71,13 @@ class LibfabricEndpoint(MessageCalls, TaggedCalls, RmaCalls, AtomicCalls, Endpoi
         """Ask for a connection; CONNECTED or an error arrives on the event queue."""
         raw, data = ffi.new("char[]", address or b"\0"), ffi.new("char[]", param) if param else NULL
         call = slot(self._it.cm, "connect", "fi_connect")
-        check(call(self._it, raw if address else NULL, data, len(param)), "fi_connect")
+        done(call(self._it, raw if address else NULL, data, len(param)), "fi_connect")
 
     def accept(self, param: bytes = b"") -> None:
         """Accept the request whose Info this endpoint was opened with."""
         data = ffi.new("char[]", param) if param else NULL
-        check(slot(self._it.cm, "accept", "fi_accept")(self._it, data, len(param)), "fi_accept")
+        done(slot(self._it.cm, "accept", "fi_accept")(self._it, data, len(param)), "fi_accept")
 
     def shutdown(self, flags: Flags = 0) -> None:
         """End the connection."""
-        check(slot(self._it.cm, "shutdown", "fi_shutdown")(self._it, int(flags)), "fi_shutdown")
+        done(slot(self._it.cm, "shutdown", "fi_shutdown")(self._it, int(flags)), "fi_shutdown")

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from kfabric._native import ffi
-from kfabric.api import Buffer, Context, ControlCommand, FabricObject, Flags, UsageError
+from kfabric.api import Buffer, Context, ControlCommand, FabricObject, Flags, UsageError, WaitObj
 
 from .._loader import Library
-from .calls import NULL, Closed, address_of, check, slot
+from .calls import NULL, Closed, address_of, check, done, slot
 from .memory import context_pointer, target
 
 GETWAIT = int(ControlCommand.GETWAIT)
@@ -51,7 +51,7 @@ class FidObject(FabricObject):
 
     def close(self) -> None:
         """Release the object. Raises FabricError(EBUSY) while others depend on it; UsageError the second time."""
-        check(slot(self._base.ops, "close", "fi_close")(self._base), "fi_close")
+        done(slot(self._base.ops, "close", "fi_close")(self._base), "fi_close")
         self._it = self._base = Closed(type(self).__name__)
         self._keep = ()
 
@@ -71,13 +71,13 @@ class FidObject(FabricObject):
         table = ffi.new("void **")
         opened = slot(self._base.ops, "ops_open", "fi_open_ops")
         text = ffi.new("char[]", name.encode())
-        check(opened(self._base, text, int(flags), table, NULL), "fi_open_ops")
+        done(opened(self._base, text, int(flags), table, NULL), "fi_open_ops")
         return table[0]
 
     def bind(self, obj: FabricObject, flags: Flags = 0) -> None:
         """Attach another object of the same library; flags say for which operations."""
         bound = slot(self._base.ops, "bind", "fi_bind")
-        check(bound(self._base, base_of(obj), int(flags)), "fi_bind")
+        done(bound(self._base, base_of(obj), int(flags)), "fi_bind")
         self._keep = (*self._keep, obj)
 
     def _control(self, command: int, arg: Any) -> int:
@@ -87,6 +87,12 @@ class FidObject(FabricObject):
         number = ffi.new("int *", -1)
         self._control(GETWAIT, number)
         return int(number[0])
+
+
+def must_wait(wait_obj: WaitObj, what: str) -> None:
+    """Raise UsageError for a wait on what was opened without a wait object of its own: providers may crash on it."""
+    if wait_obj in (WaitObj.NONE, WaitObj.SET):
+        raise UsageError(f"{what} was opened with wait object {wait_obj.name}: nothing to wait on or to wake")
 
 
 def base_of(obj: FabricObject) -> Any:
@@ -101,5 +107,5 @@ def base_of(obj: FabricObject) -> Any:
 def opened(table: Any, name: str, call: str, kind: str, owner: Any, *args: Any, context: Context | None = None) -> Any:
     """Call an opening function ``(owner, args..., kind **, context)`` and return the new ``kind *``."""
     out = ffi.new(f"{kind} **")
-    check(slot(table, name, call)(owner, *args, out, context_pointer(context)), call)
+    done(slot(table, name, call)(owner, *args, out, context_pointer(context)), call)
     return out[0]

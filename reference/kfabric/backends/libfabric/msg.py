@@ -9,10 +9,10 @@ from typing import Any
 from kfabric._native import ffi
 from kfabric.api import ADDR_UNSPEC, Buffer, Context, Flags, Source
 
-from .calls import NULL, slot
+from .calls import NULL, done, slot
 from .memory import desc_pointer, iovec, source, target
 from .memory import descs as desc_list
-from .posting import Posting, posted
+from .posting import Posting
 
 
 class MessageCalls(Posting):
@@ -23,7 +23,7 @@ class MessageCalls(Posting):
         call = slot(self._it.msg, "send", "fi_send")
         cbuf = source(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), dest, user), "fi_send")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), dest, user), "fi_send")
 
     def sendv(
         self,
@@ -38,7 +38,7 @@ class MessageCalls(Posting):
         cbufs = [source(buf) for buf in bufs]
         vector, local = iovec(cbufs), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), dest, user), "fi_sendv")
+        done(call(self._it, vector, local, len(cbufs), dest, user), "fi_sendv")
 
     def sendmsg(
         self,
@@ -53,7 +53,7 @@ class MessageCalls(Posting):
         """Send with flags."""
         call = slot(self._it.msg, "sendmsg", "fi_sendmsg")
         msg = self._message([source(buf) for buf in bufs], descs, dest, data, context)
-        posted(call(self._it, msg, int(flags)), "fi_sendmsg")
+        done(call(self._it, msg, int(flags)), "fi_sendmsg")
 
     def senddata(
         self, buf: Source, data: int, *, desc: int = 0, dest: int = ADDR_UNSPEC, context: Context | None = None
@@ -62,26 +62,26 @@ class MessageCalls(Posting):
         call = slot(self._it.msg, "senddata", "fi_senddata")
         cbuf = source(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), data, dest, user), "fi_senddata")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), data, dest, user), "fi_senddata")
 
     def inject(self, buf: Source, *, dest: int = ADDR_UNSPEC) -> None:
         """Send at most ``inject_size`` bytes; the buffer is free on return, no completion follows."""
         call = slot(self._it.msg, "inject", "fi_inject")
         cbuf = source(buf)
-        posted(call(self._it, cbuf, len(cbuf), dest), "fi_inject")
+        done(call(self._it, cbuf, len(cbuf), dest), "fi_inject")
 
     def injectdata(self, buf: Source, data: int, *, dest: int = ADDR_UNSPEC) -> None:
         """Inject a message with remote CQ data."""
         call = slot(self._it.msg, "injectdata", "fi_injectdata")
         cbuf = source(buf)
-        posted(call(self._it, cbuf, len(cbuf), data, dest), "fi_injectdata")
+        done(call(self._it, cbuf, len(cbuf), data, dest), "fi_injectdata")
 
     def recv(self, buf: Buffer, *, desc: int = 0, src: int = ADDR_UNSPEC, context: Context | None = None) -> None:
         """Post a buffer for one message."""
         call = slot(self._it.msg, "recv", "fi_recv")
         cbuf = target(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), src, user), "fi_recv")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), src, user), "fi_recv")
 
     def recvv(
         self,
@@ -96,7 +96,7 @@ class MessageCalls(Posting):
         cbufs = [target(buf) for buf in bufs]
         vector, local = iovec(cbufs), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), src, user), "fi_recvv")
+        done(call(self._it, vector, local, len(cbufs), src, user), "fi_recvv")
 
     def recvmsg(
         self,
@@ -111,7 +111,7 @@ class MessageCalls(Posting):
         """Post a receive with flags (MULTI_RECV, PEEK, CLAIM, ...)."""
         call = slot(self._it.msg, "recvmsg", "fi_recvmsg")
         msg = self._message([target(buf) for buf in bufs], descs, src, data, context)
-        posted(call(self._it, msg, int(flags)), "fi_recvmsg")
+        done(call(self._it, msg, int(flags)), "fi_recvmsg")
 
     def _message(self, cbufs: list[Any], descs: Sequence[int], peer: int, data: int, context: Context | None) -> Any:
         """A ``struct fi_msg``, with what it points to kept for the operation."""

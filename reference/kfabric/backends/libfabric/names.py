@@ -12,7 +12,7 @@ from typing import Any
 from kfabric._native import ffi
 from kfabric.api import EpOption, Errno, FabricError, UsageError
 
-from .calls import check, slot
+from .calls import done, slot
 from .fid import FidObject
 
 _LEVEL = 0  # FI_OPT_ENDPOINT
@@ -26,7 +26,7 @@ class Named(FidObject):
         """An option's value; ``size`` is its width in bytes. Raises ENOPROTOOPT for an unknown one."""
         room, length = ffi.new("char[]", size), ffi.new("size_t *", size)
         call = slot(self._it.ops, "getopt", "fi_getopt")
-        check(call(self._base, _LEVEL, int(option), room, length), "fi_getopt")
+        done(call(self._base, _LEVEL, int(option), room, length), "fi_getopt")
         return int.from_bytes(bytes(ffi.buffer(room, min(size, length[0]))), sys.byteorder)
 
     def setopt(self, option: EpOption | int, value: int, size: int = 8) -> None:
@@ -36,7 +36,7 @@ class Named(FidObject):
         except OverflowError as reason:
             raise UsageError(f"{value} does not fit: {reason}") from None
         call = slot(self._it.ops, "setopt", "fi_setopt")
-        check(call(self._base, _LEVEL, int(option), room, size), "fi_setopt")
+        done(call(self._base, _LEVEL, int(option), room, size), "fi_setopt")
 
     def getname(self, size: int = 256) -> tuple[bytes, int]:
         """At most ``size`` bytes of the local address, and the length needed. Raises ETOOSMALL (see ``needed``)."""
@@ -45,12 +45,12 @@ class Named(FidObject):
     def setname(self, address: bytes) -> None:
         """Choose the local address, while the endpoint has none yet."""
         raw = ffi.new("char[]", address or b"\0")
-        check(slot(self._it.cm, "setname", "fi_setname")(self._base, raw, len(address)), "fi_setname")
+        done(slot(self._it.cm, "setname", "fi_setname")(self._base, raw, len(address)), "fi_setname")
 
     def _address(self, name: str, call: str, subject: Any, size: int) -> tuple[bytes, int]:
         room, length = ffi.new("char[]", size or 1), ffi.new("size_t *", size)
         code = slot(self._it.cm, name, call)(subject, room, length)
         if code == -_ETOOSMALL:
             raise FabricError(_ETOOSMALL, call, f"{length[0]} bytes needed", needed=int(length[0]))
-        check(code, call)
+        done(code, call)
         return bytes(ffi.buffer(room, min(size, length[0]))), int(length[0])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from kfabric._native import ffi
 from kfabric.api import EqEvent, PassiveEndpoint, UsageError
 
-from .calls import NULL, check, slot
+from .calls import NULL, done, slot
 from .info import RawInfo
 from .names import Named
 
@@ -16,7 +16,7 @@ class LibfabricPassiveEndpoint(Named, PassiveEndpoint):
 
     def listen(self) -> None:
         """Begin to take requests."""
-        check(slot(self._it.cm, "listen", "fi_listen")(self._it), "fi_listen")
+        done(slot(self._it.cm, "listen", "fi_listen")(self._it), "fi_listen")
 
     def reject(self, request: EqEvent, param: bytes = b"") -> None:
         """Refuse a CONNREQ event; ``param`` travels to the peer as error data."""
@@ -24,4 +24,4 @@ class LibfabricPassiveEndpoint(Named, PassiveEndpoint):
             raise UsageError("not a connection request of this process")
         data = ffi.new("char[]", param) if param else NULL
         handle = request.info.raw.record.handle
-        check(slot(self._it.cm, "reject", "fi_reject")(self._it, handle, data, len(param)), "fi_reject")
+        done(slot(self._it.cm, "reject", "fi_reject")(self._it, handle, data, len(param)), "fi_reject")

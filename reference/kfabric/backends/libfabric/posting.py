@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kfabric.api import Context, FabricError
+from kfabric.api import Context
 
 from .._loader import Library
 from .memory import Kept
@@ -18,9 +18,3 @@ class Posting(Named):
     def __init__(self, library: Library, it: Any, context: Context | None, *keep: Any) -> None:
         super().__init__(library, it, context, *keep)
         self._kept = Kept()
-
-
-def posted(code: int, call: str) -> None:
-    """Raise FabricError when an operation was not posted."""
-    if code < 0:
-        raise FabricError(-code, call)

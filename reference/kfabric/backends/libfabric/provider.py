@@ -30,7 +30,7 @@ from kfabric.api import (
 )
 
 from .._loader import Library, load
-from .calls import NULL, c_string, check, text_of
+from .calls import NULL, c_string, done, text_of
 from .fabric import LibfabricFabric
 from .fid import base_of
 from .info import Built, duplicate, from_list, owned, record_to_open
@@ -95,7 +95,7 @@ class LibfabricProvider(Provider):
             NULL if built is None else built.record,
             head,
         )
-        check(code, "fi_getinfo")
+        done(code, "fi_getinfo")
         return from_list(head[0], self.library)
 
     def dupinfo(self, info: Info) -> Info:
@@ -112,7 +112,7 @@ class LibfabricProvider(Provider):
         record = record_to_open(info, self.library)
         out = ffi.new("struct fid_fabric **")
         code = self.library.calls.fabric(record.fabric_attr, out, context_pointer(context))
-        check(code, "fi_fabric")
+        done(code, "fi_fabric")
         return LibfabricFabric(self.library, out[0], context)
 
     def context(self, user: object = None) -> Context:
@@ -167,7 +167,7 @@ class LibfabricProvider(Provider):
         """The environment variables that library and providers read: name to (what it does, its present value)."""
         table = ffi.new("struct fi_param **")
         count = ffi.new("int *")
-        check(self.library.calls.getparams(table, count), "fi_getparams")
+        done(self.library.calls.getparams(table, count), "fi_getparams")
         try:
             entries = [table[0][i] for i in range(count[0])]
             return {text_of(p.name): (text_of(p.help_string), text_of(p.value)) for p in entries}

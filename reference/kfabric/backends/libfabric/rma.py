@@ -9,10 +9,10 @@ from typing import Any
 from kfabric._native import ffi
 from kfabric.api import ADDR_UNSPEC, Buffer, Context, Flags, RmaIov, Source
 
-from .calls import NULL, slot
+from .calls import NULL, done, slot
 from .memory import desc_pointer, iovec, rma_iov, source, target
 from .memory import descs as desc_list
-from .posting import Posting, posted
+from .posting import Posting
 
 
 class RmaCalls(Posting):
@@ -32,7 +32,7 @@ class RmaCalls(Posting):
         call = slot(self._it.rma, "read", "fi_read")
         cbuf = target(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), src, addr, key, user), "fi_read")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), src, addr, key, user), "fi_read")
 
     def readv(
         self,
@@ -49,7 +49,7 @@ class RmaCalls(Posting):
         cbufs = [target(buf) for buf in bufs]
         vector, local = iovec(cbufs), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), src, addr, key, user), "fi_readv")
+        done(call(self._it, vector, local, len(cbufs), src, addr, key, user), "fi_readv")
 
     def readmsg(
         self,
@@ -64,7 +64,7 @@ class RmaCalls(Posting):
         """Read several remote segments with flags."""
         call = slot(self._it.rma, "readmsg", "fi_readmsg")
         msg = self._access([target(buf) for buf in bufs], remote, descs, src, 0, context)
-        posted(call(self._it, msg, int(flags)), "fi_readmsg")
+        done(call(self._it, msg, int(flags)), "fi_readmsg")
 
     def write(
         self,
@@ -80,7 +80,7 @@ class RmaCalls(Posting):
         call = slot(self._it.rma, "write", "fi_write")
         cbuf = source(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), dest, addr, key, user), "fi_write")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), dest, addr, key, user), "fi_write")
 
     def writev(
         self,
@@ -97,7 +97,7 @@ class RmaCalls(Posting):
         cbufs = [source(buf) for buf in bufs]
         vector, local = iovec(cbufs), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), dest, addr, key, user), "fi_writev")
+        done(call(self._it, vector, local, len(cbufs), dest, addr, key, user), "fi_writev")
 
     def writemsg(
         self,
@@ -113,7 +113,7 @@ class RmaCalls(Posting):
         """Write several remote segments with flags."""
         call = slot(self._it.rma, "writemsg", "fi_writemsg")
         msg = self._access([source(buf) for buf in bufs], remote, descs, dest, data, context)
-        posted(call(self._it, msg, int(flags)), "fi_writemsg")
+        done(call(self._it, msg, int(flags)), "fi_writemsg")
 
     def writedata(
         self,
@@ -130,19 +130,19 @@ class RmaCalls(Posting):
         call = slot(self._it.rma, "writedata", "fi_writedata")
         cbuf = source(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), data, dest, addr, key, user), "fi_writedata")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), data, dest, addr, key, user), "fi_writedata")
 
     def inject_write(self, buf: Source, *, addr: int, key: int, dest: int = ADDR_UNSPEC) -> None:
         """Write at most ``inject_size`` bytes; the buffer is free on return."""
         call = slot(self._it.rma, "inject", "fi_inject_write")
         cbuf = source(buf)
-        posted(call(self._it, cbuf, len(cbuf), dest, addr, key), "fi_inject_write")
+        done(call(self._it, cbuf, len(cbuf), dest, addr, key), "fi_inject_write")
 
     def inject_writedata(self, buf: Source, data: int, *, addr: int, key: int, dest: int = ADDR_UNSPEC) -> None:
         """Inject a write and deliver remote CQ data."""
         call = slot(self._it.rma, "injectdata", "fi_inject_writedata")
         cbuf = source(buf)
-        posted(call(self._it, cbuf, len(cbuf), data, dest, addr, key), "fi_inject_writedata")
+        done(call(self._it, cbuf, len(cbuf), data, dest, addr, key), "fi_inject_writedata")
 
     def _access(
         self,

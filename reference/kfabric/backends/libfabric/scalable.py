@@ -7,7 +7,7 @@ from kfabric._native import ffi
 from kfabric.api import Context, RxAttr, ScalableEndpoint, TxAttr
 
 from .._loader import roomy
-from .calls import NULL, check, slot
+from .calls import NULL, done, slot
 from .endpoint import LibfabricEndpoint
 from .fid import ENABLE, FidObject
 from .info import RX, TX, updated, write
@@ -33,7 +33,7 @@ class LibfabricScalableEndpoint(Named, ScalableEndpoint):
             write(struct := roomy("struct fi_tx_attr"), attr, TX)
         out = ffi.new("struct fid_ep **")
         call = slot(self._it.ops, "tx_ctx", "fi_tx_context")
-        check(call(self._it, index, struct, out, context_pointer(context)), "fi_tx_context")
+        done(call(self._it, index, struct, out, context_pointer(context)), "fi_tx_context")
         endpoint = LibfabricEndpoint(self._library, out[0], context, self)
         endpoint.tx_attr = None if attr is None else updated(attr, struct, TX)
         return endpoint
@@ -45,7 +45,7 @@ class LibfabricScalableEndpoint(Named, ScalableEndpoint):
             write(struct := roomy("struct fi_rx_attr"), attr, RX)
         out = ffi.new("struct fid_ep **")
         call = slot(self._it.ops, "rx_ctx", "fi_rx_context")
-        check(call(self._it, index, struct, out, context_pointer(context)), "fi_rx_context")
+        done(call(self._it, index, struct, out, context_pointer(context)), "fi_rx_context")
         endpoint = LibfabricEndpoint(self._library, out[0], context, self)
         endpoint.rx_attr = None if attr is None else updated(attr, struct, RX)
         return endpoint

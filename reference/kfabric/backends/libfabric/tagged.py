@@ -9,10 +9,10 @@ from typing import Any
 from kfabric._native import ffi
 from kfabric.api import ADDR_UNSPEC, Buffer, Context, Flags, Source
 
-from .calls import NULL, slot
+from .calls import NULL, done, slot
 from .memory import desc_pointer, iovec, source, target
 from .memory import descs as desc_list
-from .posting import Posting, posted
+from .posting import Posting
 
 
 class TaggedCalls(Posting):
@@ -25,7 +25,7 @@ class TaggedCalls(Posting):
         call = slot(self._it.tagged, "send", "fi_tsend")
         cbuf = source(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), dest, tag, user), "fi_tsend")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), dest, tag, user), "fi_tsend")
 
     def tsendv(
         self,
@@ -41,7 +41,7 @@ class TaggedCalls(Posting):
         cbufs = [source(buf) for buf in bufs]
         vector, local = iovec(cbufs), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), dest, tag, user), "fi_tsendv")
+        done(call(self._it, vector, local, len(cbufs), dest, tag, user), "fi_tsendv")
 
     def tsendmsg(
         self,
@@ -58,7 +58,7 @@ class TaggedCalls(Posting):
         """Send a tagged message with flags."""
         call = slot(self._it.tagged, "sendmsg", "fi_tsendmsg")
         msg = self._tagged([source(buf) for buf in bufs], tag, ignore, descs, dest, data, context)
-        posted(call(self._it, msg, int(flags)), "fi_tsendmsg")
+        done(call(self._it, msg, int(flags)), "fi_tsendmsg")
 
     def tsenddata(
         self,
@@ -74,19 +74,19 @@ class TaggedCalls(Posting):
         call = slot(self._it.tagged, "senddata", "fi_tsenddata")
         cbuf = source(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), data, dest, tag, user), "fi_tsenddata")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), data, dest, tag, user), "fi_tsenddata")
 
     def tinject(self, buf: Source, tag: int, *, dest: int = ADDR_UNSPEC) -> None:
         """Inject a tagged message."""
         call = slot(self._it.tagged, "inject", "fi_tinject")
         cbuf = source(buf)
-        posted(call(self._it, cbuf, len(cbuf), dest, tag), "fi_tinject")
+        done(call(self._it, cbuf, len(cbuf), dest, tag), "fi_tinject")
 
     def tinjectdata(self, buf: Source, data: int, tag: int, *, dest: int = ADDR_UNSPEC) -> None:
         """Inject a tagged message with remote CQ data."""
         call = slot(self._it.tagged, "injectdata", "fi_tinjectdata")
         cbuf = source(buf)
-        posted(call(self._it, cbuf, len(cbuf), data, dest, tag), "fi_tinjectdata")
+        done(call(self._it, cbuf, len(cbuf), data, dest, tag), "fi_tinjectdata")
 
     def trecv(
         self,
@@ -102,7 +102,7 @@ class TaggedCalls(Posting):
         call = slot(self._it.tagged, "recv", "fi_trecv")
         cbuf = target(buf)
         user = self._kept.operation(context, cbuf)
-        posted(call(self._it, cbuf, len(cbuf), desc_pointer(desc), src, tag, ignore, user), "fi_trecv")
+        done(call(self._it, cbuf, len(cbuf), desc_pointer(desc), src, tag, ignore, user), "fi_trecv")
 
     def trecvv(
         self,
@@ -119,7 +119,7 @@ class TaggedCalls(Posting):
         cbufs = [target(buf) for buf in bufs]
         vector, local = iovec(cbufs), desc_list(descs, len(cbufs))
         user = self._kept.operation(context, *(cbufs or [NULL]), vector, local)
-        posted(call(self._it, vector, local, len(cbufs), src, tag, ignore, user), "fi_trecvv")
+        done(call(self._it, vector, local, len(cbufs), src, tag, ignore, user), "fi_trecvv")
 
     def trecvmsg(
         self,
@@ -136,7 +136,7 @@ class TaggedCalls(Posting):
         """Post a tagged receive with flags (PEEK, CLAIM, DISCARD, ...)."""
         call = slot(self._it.tagged, "recvmsg", "fi_trecvmsg")
         msg = self._tagged([target(buf) for buf in bufs], tag, ignore, descs, src, data, context)
-        posted(call(self._it, msg, int(flags)), "fi_trecvmsg")
+        done(call(self._it, msg, int(flags)), "fi_trecvmsg")
 
     def _tagged(
         self,
