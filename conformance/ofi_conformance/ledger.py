@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from kfabric.model.verdict import Explanation
 
+from .evidence import AnyEvidence
 from .verdicts import NEVER, Mark, Verdict, fold
 
 
@@ -25,7 +25,7 @@ class Failure:
     kind: str
     """``program``: judged from a History; ``local``: a body's check; ``crash`` and ``hang``: what became of a node."""
     explanation: Explanation
-    evidence: dict[str, Any]
+    evidence: AnyEvidence
     """The content of the failure file."""
     program: str = ""
     """The shortest Program as text, or the input of a body."""
@@ -81,6 +81,7 @@ class Ledger:
     """Requirements that are reported and do not count."""
     aborts: list[str] = field(default_factory=list)
     """The provider ended its process where no requirement was being put to the test."""
+    _by: dict[tuple[str, str], list[Entry]] = field(default_factory=dict, repr=False)
 
     def abort(self, sentence: str) -> None:
         """Keep it once."""
@@ -90,15 +91,18 @@ class Ledger:
     def add(self, entry: Entry) -> None:
         """Keep what a case says."""
         self.entries.append(entry)
+        self._by.setdefault((entry.requirement, entry.configuration), []).append(entry)
 
     def fail(self, failure: Failure) -> None:
-        """Keep the failure; the entry that says so is added by the case."""
-        self.failures.append(failure)
+        """Keep the failure, the first of its requirement and configuration; the case adds the entry that says so."""
+        at = (failure.requirement, failure.configuration)
+        if all((known.requirement, known.configuration) != at for known in self.failures):
+            self.failures.append(failure)
 
     def cell(self, requirement: str, configuration: str) -> Cell:
         """One requirement in one configuration."""
         at = (requirement, configuration)
-        entries = [entry for entry in self.entries if (entry.requirement, entry.configuration) == at]
+        entries = list(self._by.get(at, ()))
         failures = [item for item in self.failures if (item.requirement, item.configuration) == at]
         if at in self.not_supported:
             return Cell(Mark(Verdict.NOT_SUPPORTED, self.not_supported[at]), entries, failures)

@@ -12,6 +12,7 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis.strategies import SearchStrategy
@@ -19,6 +20,7 @@ from hypothesis.strategies import SearchStrategy
 from kfabric.model.verdict import Explanation
 
 from .casebook import Tally
+from .evidence import BodyEvidence
 from .ledger import Failure
 from .local_node import perform
 from .nodes import NodeDied
@@ -100,10 +102,15 @@ class Local:
         for requirement, why in outcome.open.items():
             self._tally.unsettled(requirement, why)
 
-    def _request(self, body: Callable[..., object], options: dict[str, Any], value: object) -> dict[str, Any]:
+    def again(self, evidence: BodyEvidence, cases: Path) -> Outcome:
+        """Run what a failure file tells."""
+        path = cases / evidence.case.partition("::")[0]
+        return self._ask(str(path), evidence.body, evidence.options, evidence.value if evidence.has_value else _NOTHING)
+
+    def _request(self, path: str, body: str, options: dict[str, Any], value: object) -> dict[str, Any]:
         request = {
-            "path": inspect.getfile(body),
-            "body": body.__name__,
+            "path": path,
+            "body": body,
             "options": options,
             "named": list(self._tally.named),
             "applicable": list(self._tally.applicable & set(self._tally.named)),
@@ -120,7 +127,10 @@ class Local:
     def _perform(self, body: Callable[..., object], options: dict[str, Any], value: object) -> Outcome:
         if "<locals>" in body.__qualname__:
             raise SuiteError(f"{body.__qualname__} is not a module-level function, so no node can find it")
-        request = self._request(body, options, value)
+        return self._ask(inspect.getfile(body), body.__name__, options, value)
+
+    def _ask(self, path: str, body: str, options: dict[str, Any], value: object) -> Outcome:
+        request = self._request(path, body, options, value)
         try:
             sheet = self._stage.call(perform, request, timeout=self._stage.local_bound * 4 + MARGIN)
         except NodeDied as death:
@@ -177,9 +187,17 @@ class Local:
         rate: tuple[int, int] | None,
         stored: bool = False,
     ) -> None:
-        given: dict[str, Any] = {} if value is _NOTHING else {"value": value}
-        evidence = {"body": body.__name__, "options": options, **given, "sheet": outcome.sheet}
-        shown = ", ".join([*(f"{key}={item!r}" for key, item in options.items()), *map(repr, given.values())])
+        given = () if value is _NOTHING else (value,)
+        evidence = BodyEvidence(
+            self._tally.case,
+            body.__name__,
+            options,
+            outcome.sheet,
+            *(given or (None,)),
+            has_value=bool(given),
+            ids=list(self._tally.named),
+        )
+        shown = ", ".join([*map(repr, given), *(f"{key}={item!r}" for key, item in options.items())])
         failure = Failure(
             requirement,
             self._tally.configuration,

@@ -18,6 +18,7 @@ from kfabric.api import FabricError, Provider
 from .configuration import Configuration
 from .kit import Kit
 from .kit.sheet import Sheet
+from .kit.transcript import Transcript, listen
 from .nodes.provider import open_provider
 
 _providers: dict[tuple[str, str], Provider] = {}
@@ -54,18 +55,19 @@ def _provider(configuration: Configuration, fault: str) -> Provider:
 
 
 def perform(request: dict[str, Any]) -> dict[str, Any]:
-    """Run one body. Returns the sheet and, as ``left``, what could not be closed."""
+    """Run one body. Returns the sheet, the calls made and, as ``left``, what could not be closed."""
     configuration = Configuration.from_plain(request["configuration"])
     sheet = Sheet(request["named"], request["applicable"])
     body = body_of(request["path"], request["body"])
     provider = _provider(configuration, request["fault"])
     arguments = (request["value"],) if "value" in request else ()
     left: list[str] = []
+    transcript = Transcript()
 
     def whole() -> None:
         info = configuration.find(provider, request["address"])
         kit = Kit(
-            provider,
+            listen(provider, transcript),
             info,
             configuration.demand(),
             configuration.end,
@@ -82,4 +84,4 @@ def perform(request: dict[str, Any]) -> dict[str, Any]:
                 left.append(str(error))
 
     sheet.run(whole)
-    return {**sheet.result(), "left": left}
+    return {**sheet.result(), "left": left, "calls": transcript.calls}

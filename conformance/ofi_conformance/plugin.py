@@ -25,8 +25,9 @@ from .nodes import NodeDied, NodeSpec
 from .requirements import Requirements, applicability
 from .road import Road
 from .search import Plan
+from .session import SessionError
 from .settings import Settings
-from .stage import Stage, obituary
+from .stage import Stage
 
 GIVE_UP = 3
 """Deaths while opening after which a configuration is left alone."""
@@ -100,11 +101,6 @@ class Suite:
         if "configuration" in metafunc.fixturenames:
             names = [str(item) for item in self.configurations]
             metafunc.parametrize("configuration", self.configurations, indirect=True, scope="session", ids=names)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that cannot be read is our error, and the others still run."""
-        if report.failed:
-            self.ledger.troubles.append(Trouble(report.nodeid, "cannot be collected", str(report.longrepr)))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -224,8 +220,8 @@ class Suite:
             for requirement in tally.undecided:
                 tally.unsettled(requirement, f"not run: {error}")
             return
-        if isinstance(error, NodeDied):
-            self._died(tally, error)
+        if isinstance(error, NodeDied | SessionError):
+            self._not_opened(tally, error)
             return
         kind = type(error).__name__
         tally.error(f"{kind}: {error}".partition("\n")[0])
@@ -233,11 +229,12 @@ class Suite:
         trace = "".join(traceback.format_exception(error))
         self.ledger.troubles.append(Trouble(where, f"{kind}: {error}".partition("\n")[0], trace))
 
-    def _died(self, tally: Tally, error: NodeDied) -> None:
-        """The node died where no case was in charge: while the configuration was opened."""
-        text = obituary(error)
-        if error.how in ("crash", "exit"):
-            self.ledger.abort(f"configuration {tally.configuration} could not be opened: {text}")
+    def _not_opened(self, tally: Tally, error: NodeDied | SessionError) -> None:
+        """The configuration could not be opened, so no case was in charge."""
+        text = str(error).partition("\n")[0]
+        death = error if isinstance(error, NodeDied) else error.__cause__
+        if isinstance(death, NodeDied) and death.how in ("crash", "exit"):
+            self.ledger.abort(f"configuration {tally.configuration} could not be opened: {death}")
         for requirement in tally.undecided:
             tally.unsettled(requirement, f"could not be opened: {text}")
         count = self._death_count[tally.configuration] = self._death_count.get(tally.configuration, 0) + 1
@@ -249,6 +246,11 @@ class Suite:
         configuration = self._configuration_of(item)
         if configuration is not None and str(configuration) in self._deaths:
             raise NotOpened(self._deaths[str(configuration)])
+
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        """Something of ours broke outside any case."""
+        self.ledger.troubles.append(Trouble("the run", "internal error", str(excrepr)))
+        return True
 
     def pytest_keyboard_interrupt(self) -> None:
         """Keep what was learned so far."""

@@ -13,16 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hypothesis.strategies import SearchStrategy
-from kfabric.model.judge import judge
 
 from kfabric.model import notation
+from kfabric.model.evidence import Evidence
 from kfabric.model.guarantees import End, Guarantees
 from kfabric.model.history import Died, History, Probed, Waited
+from kfabric.model.judge import judge
 from kfabric.model.program import Program
 from kfabric.model.verdict import Explanation, Finding, Judgement
 
 from .casebook import Tally
-from .evidence import of_program
 from .ledger import Failure
 from .search import Plan, Search, Trial
 from .stage import Stage, epitaph
@@ -86,7 +86,7 @@ class Road:
         """Run one Program, a number of times."""
         parsed = notation.parse(program) if isinstance(program, str) else program
         for _ in range(repeat):
-            run = self._perform(parsed, full=True)
+            run = self.perform(parsed, full=True)
             self._tally.examples += 1
             for key in sorted(run.broken):
                 self._settle(key, run, stored=False)
@@ -94,7 +94,8 @@ class Road:
                 return
 
     # -- running and judging --------------------------------------------------------------------------------------
-    def _perform(self, program: Program, *, full: bool) -> Run:
+    def perform(self, program: Program, *, full: bool) -> Run:
+        """Run and judge once."""
         history = self._stage.run(program, full=full)
         judgements = judge(program, history, self.guarantees)
         run = Run(program, history, judgements)
@@ -125,7 +126,7 @@ class Road:
             self._tally.unsettled(name, text)
 
     def _trial(self, program: Program) -> Trial[Program, Run]:
-        run = self._perform(program, full=False)
+        run = self.perform(program, full=False)
         steps = sum(1 for _ in program.steps())
         size = (steps, len(notation.render(program)))
         return Trial(program, run, frozenset(run.broken), size, fatal=self._hangs > 1)
@@ -135,7 +136,7 @@ class Road:
         """Confirm with full bounds, and keep the evidence."""
         if key in self._tally.failed:
             return
-        again = [self._perform(run.program, full=True) for _ in range(self._stage.reruns)]
+        again = [self.perform(run.program, full=True) for _ in range(self._stage.reruns)]
         confirmed = [other for other in again if key in other.broken]
         if not confirmed and run.died is None and run.timed(run.broken[key]):
             self._tally.unsettled(key, "a completion was owed within a short bound, and came with the full one")
@@ -150,7 +151,7 @@ class Road:
             self._tally.case,
             "crash" if chosen.died is not None else "program",
             explanation,
-            of_program(chosen.program, chosen.history, self.guarantees, chosen.judgements),
+            Evidence(chosen.program, self.guarantees, chosen.history, tuple(chosen.judgements)),
             program=notation.render(chosen.program),
             rate=rate if rate[0] < rate[1] else None,
             stored=stored,

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The stage: one configuration with its session, as ``road`` and ``local`` use it.
+"""The stage: one configuration with its sessions, as ``road`` and ``local`` use it.
 
-The only module of the suite's upper half that knows the engine. Opens the session at first use, so that a configuration
-in which nothing applies costs nothing.
+The only module of the suite's upper half that knows the engine. Sessions are opened at first use, so that a configuration
+in which nothing applies costs nothing; bodies of cases have one of their own, because what they leave behind must not
+touch the road.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from kfabric.model.guarantees import Guarantees
 from kfabric.model.history import Died, History
@@ -21,13 +22,14 @@ from .nodes import NodeDied, NodeSpec
 from .session import Session
 from .settings import Settings
 
-T = TypeVar("T")
+NODES = 3
+"""Nodes that a Program may have: a third one sees what two of them claim."""
 
 
 class Stage:
-    """Opens and closes the session of one configuration."""
+    """Opens and closes the sessions of one configuration."""
 
-    def __init__(self, configuration: Configuration, settings: Settings, specs: tuple[NodeSpec, ...] = ()) -> None:
+    def __init__(self, configuration: Configuration, settings: Settings, specs: Sequence[NodeSpec] = ()) -> None:
         self.configuration = configuration
         self.seed = settings.seed
         self.fault = settings.fault
@@ -36,43 +38,50 @@ class Stage:
         self.address = specs[0].address if specs else NodeSpec().address
         self.incidents: list[str] = []
         self._specs = specs
-        self._session: Session | None = None
+        self._bounds = Bounds()
+        self._road: Session | None = None
+        self._bodies: Session | None = None
 
-    @property
-    def session(self) -> Session:
-        """The session, opened when it is asked for first."""
-        if self._session is None:
-            self._session = Session(self.configuration, fault=self.fault or None, specs=self._specs).__enter__()
-        return self._session
+    def _open(self) -> Session:
+        return Session(self.configuration, self._bounds, nodes=NODES, fault=self.fault or None, specs=self._specs)
 
     @property
     def guarantees(self) -> Guarantees:
         """What was opened at each end."""
-        return self.session.guarantees
+        return self._road.guarantees if self._road is not None else Guarantees(default=self.configuration.end)
 
     def run(self, program: Program, *, full: bool) -> History:
         """Run a Program, with the bounds that decide or with the short ones for searching."""
-        return self.session.run(program, bounds=Bounds() if full else Bounds.short())
+        if self._road is None:
+            self._road = self._open()
+        return self._road.run(program, self._bounds if full else self._bounds.short())
 
-    def call(self, function: Callable[..., T], *args: Any, timeout: float) -> T:
-        """Call a function in a node; raises NodeDied, and the next call gets a fresh node."""
-        return self.session.call(function, *args, timeout=timeout)
+    def call(self, function: Callable[..., Any], *args: Any, timeout: float) -> Any:
+        """Call a function in a node of its own; raises NodeDied, and the next call gets a fresh node."""
+        if self._bodies is None:
+            self._bodies = self._open()
+        return self._bodies.call(function, *args, timeout=timeout)
 
     def retire(self, reason: str) -> None:
-        """What ran last left something behind: start afresh before the next."""
+        """A body left something behind: the next one starts afresh."""
         self.incidents.append(reason)
-        self.close()
+        if self._bodies is not None:
+            bodies, self._bodies = self._bodies, None
+            self.incidents.extend(bodies.incidents)
+            bodies.close()
 
     def close(self) -> None:
-        """End the session's nodes."""
-        if self._session is not None:
-            session, self._session = self._session, None
-            session.__exit__(None, None, None)
+        """End all nodes."""
+        for session in (self._road, self._bodies):
+            if session is not None:
+                session.close()
+                self.incidents.extend(session.incidents)
+        self._road = self._bodies = None
 
 
 def obituary(death: NodeDied) -> str:
     """A sentence about a node that died while a body ran."""
-    return describe_death(death.how, death.signal, death.status, str(death.intent or ""))
+    return str(death)
 
 
 def epitaph(died: Died) -> str:
