@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The command line ``ofi-conform``: reads words, calls the rest, and ends with the right code.
 
-Every mistake of the caller is one sentence on standard error. Exit codes: 0 pass, 1 fail, 2 inconclusive (``--strict``) or
-nothing selected, 130 interrupted, 254 usage, 255 ours.
+Every mistake of the caller is one sentence on standard error. Exit codes: 0 pass, 1 fail, 2 inconclusive
+(``--strict``) or nothing selected, 130 interrupted, 254 usage, 255 ours.
 """
 
 from __future__ import annotations

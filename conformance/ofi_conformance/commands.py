@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -19,6 +20,7 @@ from .catalogue import SelectionError, collect, select
 from .cli import settings_of
 from .configuration import NothingToJudge, matrix, survey
 from .report.console import Reporter, begin, make_console, show, target_line
+from .report.html import ICONS
 from .report.machine import tool
 from .report.timeline import timeline
 from .report.words import attributes
@@ -93,7 +95,7 @@ def listing(words: argparse.Namespace) -> Exit:
     return Exit.OURS if catalogue.troubles else Exit.PASS
 
 
-def _deciders(item: Requirement, cases: list[object]) -> str:
+def _deciders(item: Requirement, cases: Sequence[object]) -> str:
     if cases:
         return f"({len(cases)} case{'s' if len(cases) > 1 else ''})"
     if not item.judged:
@@ -183,19 +185,15 @@ def judge(words: argparse.Namespace) -> Exit:
     console = make_console()
     ruling = offline.rule(words.file)
     evidence = ruling.evidence
-    console.print(
-        Text(
-            f"{evidence.requirement or 'no requirement'} · {evidence.target} {evidence.configuration} · {evidence.provider}",
-            "bold",
-        )
-    )
+    title = [evidence.requirement or "no requirement", f"{evidence.target} {evidence.configuration}", evidence.provider]
+    console.print(Text(" · ".join(title), "bold"))
     if not isinstance(evidence, Evidence):
         console.print(
             Text(f"a body of a case: {evidence.body} of {evidence.case}; its checks are all there is to judge")
         )
         for check in evidence.sheet.get("checks", []):
             console.print(
-                Text(f"  {'✔' if check['ok'] else '×'} {check['id']}  {check['sentence']}  {check.get('seen', '')}")
+                Text(f"  {ICONS['PASS' if check['ok'] else 'FAIL']} {check['id']}  {check['sentence']}  {check.get('seen', '')}")
             )
         for call, answer in evidence.sheet.get("calls", []) if words.explain else []:
             console.print(Text(f"    {call}  ->  {answer}", "bright_black"))
@@ -217,7 +215,7 @@ def judge(words: argparse.Namespace) -> Exit:
 
 def _judgement(each: Judgement) -> None:
     console = make_console()
-    icon = {Finding.BROKEN: "×", Finding.OPEN: "?", Finding.KEPT: "✔"}[each.finding]
+    icon = ICONS[{Finding.BROKEN: "FAIL", Finding.OPEN: "INCONCLUSIVE", Finding.KEPT: "PASS"}[each.finding]]
     console.print(
         Text(f"  {icon} {each.requirement}  {each.finding.value}", "red" if each.finding is Finding.BROKEN else "")
     )

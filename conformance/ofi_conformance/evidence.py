@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Failure files: what is written for each failure, and how such a file is read again.
 
-Two kinds of document. A failure on the road is the model's ``Evidence`` (a Program with its History: judged offline, run
-again). A failure of a case body is a ``BodyEvidence``: which body with which input, and the sheet it left. Decides the names
-of the files and says in one sentence why a file cannot be read.
+Two kinds of document. A failure on the road is the model's ``Evidence`` (a Program with its History: judged offline,
+run again). A failure of a case body is a ``BodyEvidence``: which body with which input, and the sheet it left.
+Decides the names of the files and says in one sentence why a file cannot be read.
 """
 
 from __future__ import annotations

@@ -21,11 +21,12 @@ from kfabric.model.verdict import Explanation
 
 from .casebook import Tally
 from .evidence import BodyEvidence
+from .kit.journal import last_words
 from .ledger import Failure
 from .local_node import perform
 from .nodes import NodeDied
 from .search import Plan, Search, Trial
-from .stage import Stage, obituary
+from .stage import Stage
 
 V = TypeVar("V")
 MARGIN = 20.0
@@ -138,12 +139,17 @@ class Local:
         return self._read(sheet)
 
     def _died(self, death: NodeDied) -> Outcome:
-        text = obituary(death)
-        deciding = self._tally.deciding
+        """What was checked before counts; what was not is broken by a crash, and open after a hang."""
+        text = str(death)
+        words = last_words(death.log)
+        held = {name: 1 for name in self._tally.deciding if words.checks.get(name, False)}
+        rest = [name for name in self._tally.deciding if name not in held]
+        sheet: dict[str, Any] = {"died": text, "trace": death.trace[-2000:], "log": words.log[-20:], "calls": words.calls}
+        sheet["checks"] = [{"id": name, "ok": ok, "sentence": "checked before"} for name, ok in words.checks.items()]
         if death.how in ("crash", "exit"):
-            explanation = Explanation((), "The call returns, whatever it answers.", f"However {text}.")
-            return Outcome({name: Broken("crash", explanation) for name in deciding}, {}, {}, True, {"died": text})
-        return Outcome({}, {}, dict.fromkeys(deciding, text), True, {"died": text})
+            explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
+            return Outcome({name: Broken("crash", explanation) for name in rest}, held, {}, True, sheet)
+        return Outcome({}, held, dict.fromkeys(rest, text), True, sheet)
 
     def _read(self, sheet: dict[str, Any]) -> Outcome:
         ended = sheet["ended"]
@@ -164,7 +170,7 @@ class Local:
         rest = applicable - broken.keys() - kept.keys() - opened.keys()
         fatal = False
         if ended["how"] == "refused" and not broken:
-            said = Explanation(_let(sheet["checks"]), "The call is accepted.", f"However {ended['text']}.")
+            said = Explanation(_let(sheet["checks"]), "The call is accepted.", f"However, {ended['text']}.")
             broken.update({name: Broken("local", said) for name in rest})
         elif ended["how"] != "done":
             reason = ended["text"] if ended["how"] == "bound" else f"not reached: {ended['text']}"
@@ -218,6 +224,6 @@ def _let(checks: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def _explain(check: dict[str, Any], checks: list[dict[str, Any]]) -> Explanation:
     before = checks[: checks.index(check)]
-    wanted = f" ({check['wanted']})" if "wanted" in check else ""
-    seen = f"However what was seen is {check['seen']}." if "seen" in check else "However it did not hold."
+    wanted = f" ({check['wanted']})" if "wanted" in check and check["wanted"] not in check["sentence"] else ""
+    seen = f"However, {check['seen'].rstrip('.')}." if "seen" in check else "However, it did not hold."
     return Explanation(_let(before), f"{check['sentence']}{wanted}", seen)

@@ -42,8 +42,9 @@ def body_of(path: str, name: str) -> Callable[..., object]:
     body = getattr(module, name, None)
     if not callable(body):
         raise LookupError(f"{path} has no module-level function {name}; a body must be one")
-    _bodies[path, name] = body
-    return body
+    found: Callable[..., object] = body
+    _bodies[path, name] = found
+    return found
 
 
 def _provider(configuration: Configuration, fault: str) -> Provider:

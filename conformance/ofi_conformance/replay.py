@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """``replay``: run a failure file again on the target it came from, or on another one that is named.
 
-Says clearly where the provider, its version or the suite is not the one that the file was recorded with; runs the Program
-or the body a number of times with full bounds and tells how often the requirement broke.
+Says clearly where the provider, its version or the suite is not the one that the file was recorded with; runs the
+Program or the body a number of times with full bounds and tells how often the requirement broke.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Replay:
         """Run it, a number of times."""
         stage = Stage(self.configuration, self.settings, specs_of(self.settings))
         name = self.evidence.requirement
-        case, ids = "replay", (name,)
+        case, ids = "replay", tuple([name])
         if isinstance(self.evidence, BodyEvidence):
             case, ids = self.evidence.case, tuple(self.evidence.ids) or (name,)
         everything = frozenset(item.id for item in self.requirements if item.judged)

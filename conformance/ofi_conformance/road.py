@@ -117,7 +117,7 @@ class Road:
     def _mourn(self, run: Run, died: Died) -> None:
         text = epitaph(died)
         if died.how in ("crash", "exit"):
-            explanation = Explanation((), "The call returns, whatever it answers.", f"However {text}.")
+            explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
             for name in self._tally.deciding:
                 run.broken.setdefault(name, Judgement(name, Finding.BROKEN, explanation))
             return
@@ -143,7 +143,7 @@ class Road:
             return
         chosen = confirmed[0] if confirmed else run
         judgement = chosen.broken[key]
-        explanation = judgement.explanation or Explanation((), "", "However the History contradicts it.")
+        explanation = judgement.explanation or Explanation((), "", "However, the History contradicts it.")
         rate = (len(confirmed), len(again))
         failure = Failure(
             key,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The stage: one configuration with its sessions, as ``road`` and ``local`` use it.
 
-The only module of the suite's upper half that knows the engine. Sessions are opened at first use, so that a configuration
-in which nothing applies costs nothing; bodies of cases have one of their own, because what they leave behind must not
-touch the road.
+The only module of the suite's upper half that knows the engine. Sessions are opened at first use, so that a
+configuration in which nothing applies costs nothing; bodies of cases have one of their own, because what they leave
+behind must not touch the road.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kfabric.model.program import Program
 
 from .configuration import Configuration
 from .executor import Bounds
-from .nodes import NodeDied, NodeSpec
+from .nodes import NodeSpec
 from .session import Session
 from .settings import Settings
 
@@ -77,11 +77,6 @@ class Stage:
                 session.close()
                 self.incidents.extend(session.incidents)
         self._road = self._bodies = None
-
-
-def obituary(death: NodeDied) -> str:
-    """A sentence about a node that died while a body ran."""
-    return str(death)
 
 
 def epitaph(died: Died) -> str:

@@ -253,7 +253,7 @@ class Kit:
         return Region(mr, buffer, self.info)
 
     def bind_region(self, side: Side, mr: MemoryRegion) -> None:
-        """Bind a region that was registered by hand to the side's endpoint and enable it, where the mode asks for that."""
+        """Bind a region registered by hand to the side's endpoint and enable it, where the mode asks for that."""
         if self.info.domain_attr.mr_mode & MrMode.ENDPOINT:
             mr.bind(side.ep)
             mr.enable()
@@ -370,7 +370,8 @@ class Kit:
     # -- progress and waiting -------------------------------------------------------------------------------------
     def poll(self) -> int:
         """One look at every queue; returns how many entries came."""
-        return sum(watch.poll() for watch in (*self._cqs, *self._eqs))
+        watches: list[CqWatch | EqWatch] = [*self._cqs, *self._eqs]
+        return sum(watch.poll() for watch in watches)
 
     def drive(self, until: Callable[[], object] | None = None, *, bound: float | None = None) -> bool:
         """Poll every queue until the predicate holds; False when the bound came first."""

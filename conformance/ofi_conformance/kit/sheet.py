@@ -12,6 +12,8 @@ from typing import Any
 
 from kfabric.api import Errno, FabricError
 
+from .journal import note
+
 Codes = Errno | Collection[Errno] | None
 """Accepted error codes; None: any."""
 
@@ -46,6 +48,7 @@ class Sheet:
         self.named = frozenset(named)
         self.applicable = frozenset(applicable)
         self.checks: list[dict[str, Any]] = []
+        self._held: dict[str, bool] = {}
         self.open: list[dict[str, str]] = []
         self.ended: dict[str, Any] = {"how": "done"}
 
@@ -62,6 +65,8 @@ class Sheet:
         if wanted is not None:
             entry["wanted"] = _text(wanted)
         self.checks.append(entry)
+        self._held[requirement] = self._held.get(requirement, True) and bool(ok)
+        note(checks=self._held)
         return bool(ok)
 
     def inconclusive(self, requirement: str, why: str) -> None:
@@ -76,6 +81,7 @@ class Sheet:
 
     def run(self, body: Callable[[], object]) -> None:
         """Run the body and write down how it ended; only KeyboardInterrupt and the like get through."""
+        note(begin=True)
         try:
             body()
         except CheckFailed as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The transcript of a body: every provider call it made and how the provider answered, in order.
 
-What the time line of a Program is to a failure on the road, this is to a failure of a body. Objects are called by kind and
-number (``Endpoint 2``), empty reads in a row are told once, and only the latest calls are kept.
+What the time line of a Program is to a failure on the road, this is to a failure of a body. Objects are called by
+kind and number (``Endpoint 2``), empty reads in a row are told once, and only the latest calls are kept.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any, ClassVar
 from kfabric.api import Context, FabricError, Info, Provider
 
 from ..nodes.delegate import OBJECTS, Delegating, Method, Weaving, passing_on, unwrap
+from .journal import note
 
 KEPT = 80
+NOTHING = "nothing"
 _UNTOLD = frozenset({"context", "strerror", "tostr"})
 _EMPTY_READS = frozenset({"read", "readfrom", "readerr", "sread", "sreadfrom"})
 
@@ -29,6 +31,7 @@ class Transcript:
         self._names: dict[int, str] = {}
         self._counts: dict[str, int] = {}
         self._held: list[object] = []
+        self._empty: set[str] = set()
 
     def name(self, item: Delegating) -> str:
         """What the object is called."""
@@ -41,9 +44,13 @@ class Transcript:
         return self._names[id(inner)]
 
     def tell(self, call: str, answer: str) -> None:
-        """Write a call down."""
-        if self._calls and self._calls[-1] == [call, answer]:
-            return
+        """Write a call down; of empty reads in turn, one of each."""
+        if answer == NOTHING:
+            if call in self._empty:
+                return
+            self._empty.add(call)
+        else:
+            self._empty.clear()
         self._calls.append([call, answer])
 
     def show(self, value: object) -> str:
@@ -77,6 +84,8 @@ def _told(method: Method) -> Callable[..., Any]:
         shown = [script.show(value) for value in args]
         shown += [f"{key}={script.show(value)}" for key, value in kwargs.items()]
         call = f"{script.name(self)}.{name}({', '.join(shown)})"
+        if name not in _EMPTY_READS:
+            note(call=call)
         try:
             result = getattr(self.inner, name)(*unwrap(args), **{key: unwrap(value) for key, value in kwargs.items()})
         except FabricError as error:
@@ -85,7 +94,7 @@ def _told(method: Method) -> Callable[..., Any]:
         if method.gives_object:
             result = self.weaving.wrap(result)
         if result is None or result == []:
-            script.tell(call, "nothing" if name in _EMPTY_READS else "ok")
+            script.tell(call, NOTHING if name in _EMPTY_READS else "ok")
         else:
             script.tell(call, script.show(result))
         return result

@@ -95,12 +95,8 @@ class Reporter:
             return
         counts = ", ".join(f"{self._counts[verdict]} {verdict.value}" for verdict in Verdict if self._counts[verdict])
         seconds = time.monotonic() - self._began
-        self.console.print(
-            Text(
-                f"  [{self._place}] {self._configuration}: {self._cases} cases, {counts or 'nothing'}, {seconds:.1f} s",
-                "bright_black",
-            )
-        )
+        text = f"  [{self._place}] {self._configuration}: {self._cases} cases, {counts or 'nothing'}, {seconds:.1f} s"
+        self.console.print(Text(text, "bright_black"))
         self._configuration = ""
 
 
@@ -156,10 +152,11 @@ def _row(row: dict[str, Any]) -> Text:
     line = Text(f"  {ICONS[word]} ", STYLES[word])
     line.append(f"{row['id']:<12}", STYLES[word] if word != "PASS" else "default")
     line.append(f" {row['level']:<10} ", "bright_black")
-    line.append(_short(row["title"], 56) + ("  [informative]" if row["informative"] else ""))
+    title = _short(row["title"], 50) + (" [informative]" if row["informative"] else "")
+    line.append(title)
     if word in ("PASS", "FAIL"):
         plural = " " if row["cases"] == 1 else "s"
-        pad = " " * max(1, 62 - len(_short(row["title"], 56)))
+        pad = " " * max(1, 62 - len(title))
         line.append(
             f"{pad}{row['cases']} case{plural} {row['examples']:>6} ex {row['seconds']:>7.1f} s", "bright_black"
         )
@@ -169,20 +166,29 @@ def _row(row: dict[str, Any]) -> Text:
 
 
 def _failures(console: Console, record: dict[str, Any]) -> None:
-    told: dict[str, list[dict[str, Any]]] = {}
-    for failure in record["failures"]:
-        told.setdefault(failure["requirement"], []).append(failure)
+    """Each failure once: what fails alike in several configurations, or by one crash, is told together."""
     waived = {row["id"] for row in record["requirements"] if row["verdict"] == "WAIVED"}
-    if told.keys() - waived:
+    told: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for failure in record["failures"]:
+        if failure["requirement"] not in waived:
+            key = ("crash", failure["case"]) if failure["kind"] == "crash" else (failure["requirement"],)
+            told.setdefault(key, []).append(failure)
+    if told:
         console.print(Text("Failures", "bold"))
-    for requirement, failures in told.items():
-        if requirement not in waived:
-            _failure(console, requirement, failures)
+    informative = {row["id"] for row in record["requirements"] if row["informative"]}
+    for failures in told.values():
+        _failure(console, failures, informative)
 
 
-def _failure(console: Console, requirement: str, failures: list[dict[str, Any]]) -> None:
+def _failure(console: Console, failures: list[dict[str, Any]], informative: set[str]) -> None:
     first = failures[0]
-    console.print(Text.assemble((f"  {requirement}", STYLES["FAIL"]), f'  spec: "{first["text"]}"'))
+    ids = list(dict.fromkeys(failure["requirement"] for failure in failures))
+    where = list(dict.fromkeys(failure["configuration"] for failure in failures))
+    also = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+    tag = " (informative)" if informative.issuperset(ids) else ""
+    console.print(Text.assemble((f"  {ids[0]}{also}{tag}", STYLES["FAIL"]), f'  spec: "{first["text"]}"'))
+    if len(ids) > 1:
+        console.print(Text(f"    with {' '.join(ids[1:])}"))
     promised = " · ".join(first["promised"]) or "nothing in particular: this binds every provider"
     console.print(Text(f"    promised: {promised}"))
     for let in first["let"]:
@@ -192,9 +198,8 @@ def _failure(console: Console, requirement: str, failures: list[dict[str, Any]])
     console.print(Text(f"          {first['however']}"))
     if first["rate"]:
         console.print(Text(f"    Rate  {first['rate'][0]} of {first['rate'][1]} runs. {first['note']}".rstrip()))
-    also = [failure["configuration"] for failure in failures[1:]]
-    where = f" (also {', '.join(also)})" if also else ""
-    console.print(Text(f"    In    {first['configuration']}{where}, {first['case']}", "bright_black"))
+    others = f" (also {', '.join(where[1:])})" if where[1:] else ""
+    console.print(Text(f"    In    {where[0]}{others}, {first['case']}", "bright_black"))
     console.print(Text(f"    Replay  {first['replay']}"))
 
 

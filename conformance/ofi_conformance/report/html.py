@@ -17,7 +17,7 @@ from ..evidence import AnyEvidence, BodyEvidence
 from .build import CHAPTERS
 from .timeline import Timeline, timeline
 
-ICONS = {"FAIL": "×", "ERROR": "!", "INCONCLUSIVE": "?", "WAIVED": "~", "NOT-SUPPORTED": "–", "PASS": "✔"}
+ICONS = {"FAIL": "×", "ERROR": "!", "INCONCLUSIVE": "?", "WAIVED": "~", "NOT-SUPPORTED": "–", "PASS": "✔"}  # noqa: RUF001
 
 
 @lru_cache(maxsize=1)

@@ -75,5 +75,7 @@ def _story(requirement: str, configuration: str, record: dict[str, Any]) -> str:
     for failure in record["failures"]:
         if (failure["requirement"], failure["configuration"]) == (requirement, configuration):
             let = "\n".join(f"Let {line}" for line in failure["let"])
-            return f"{failure['text']}\n{let}\nThen {failure['then']}\n{failure['however']}\n\n{failure['program']}\n{failure['replay']}"
+            then = f"Then {failure['then']}" if failure["then"] else ""
+            lines = [failure["text"], let, then, failure["however"], "", failure["program"], failure["replay"]]
+            return "\n".join(lines)
     return ""

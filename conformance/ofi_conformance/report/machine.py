@@ -18,7 +18,7 @@ def machine() -> dict[str, str]:
         "host": platform.node(),
         "system": _system(),
         "kernel": platform.release(),
-        "processor": f"{_processor()} × {os.cpu_count()}",
+        "processor": f"{_processor()}, {os.cpu_count()} processors",
         "python": platform.python_version(),
     }
 

@@ -81,7 +81,7 @@ def _tell(event: Event, teller: Teller) -> str:
 
 @_tell.register
 def _(event: Posted, teller: Teller) -> str:
-    retried = f", after {event.retries} × EAGAIN" if event.retries else ""
+    retried = f", after {event.retries} times EAGAIN" if event.retries else ""
     text = teller.step(event.node, event.op)
     return f"{text}{retried}" if not event.code else f"{text}: refused with {error_name(event.code)}{retried}"
 
