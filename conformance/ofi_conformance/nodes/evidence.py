@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 INTENTS, TRACE, LOG = "intents", "trace", "log"
-_TAIL = 8000
+_TAIL = 64_000
 _SHM = Path("/dev/shm")
 
 
