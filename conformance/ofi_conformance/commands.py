@@ -188,13 +188,11 @@ def judge(words: argparse.Namespace) -> Exit:
     title = [evidence.requirement or "no requirement", f"{evidence.target} {evidence.configuration}", evidence.provider]
     console.print(Text(" · ".join(title), "bold"))
     if not isinstance(evidence, Evidence):
-        console.print(
-            Text(f"a body of a case: {evidence.body} of {evidence.case}; its checks are all there is to judge")
-        )
+        told = f"a body of a case: {evidence.body} of {evidence.case}; its checks are all there is to judge"
+        console.print(Text(told))
         for check in evidence.sheet.get("checks", []):
-            console.print(
-                Text(f"  {ICONS['PASS' if check['ok'] else 'FAIL']} {check['id']}  {check['sentence']}  {check.get('seen', '')}")
-            )
+            icon = ICONS["PASS" if check["ok"] else "FAIL"]
+            console.print(Text(f"  {icon} {check['id']}  {check['sentence']}  {check.get('seen', '')}"))
         for call, answer in evidence.sheet.get("calls", []) if words.explain else []:
             console.print(Text(f"    {call}  ->  {answer}", "bright_black"))
         return ruling.code

@@ -143,13 +143,19 @@ class Local:
         text = str(death)
         words = last_words(death.log)
         held = {name: 1 for name in self._tally.deciding if words.checks.get(name, False)}
-        rest = [name for name in self._tally.deciding if name not in held]
-        sheet: dict[str, Any] = {"died": text, "trace": death.trace[-2000:], "log": words.log[-20:], "calls": words.calls}
+        unsettled = {name: why for name, why in words.open.items() if name in self._tally.deciding and name not in held}
+        rest = [name for name in self._tally.deciding if name not in held and name not in unsettled]
+        sheet: dict[str, Any] = {"died": text, "trace": death.trace[-2000:], "calls": words.calls}
+        sheet["log"] = words.log[-20:]
         sheet["checks"] = [{"id": name, "ok": ok, "sentence": "checked before"} for name, ok in words.checks.items()]
         if death.how in ("crash", "exit"):
             explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
-            return Outcome({name: Broken("crash", explanation) for name in rest}, held, {}, True, sheet)
-        return Outcome({}, held, dict.fromkeys(rest, text), True, sheet)
+            stakes = [name for name in rest if name in words.at] or ([] if words.at else rest)
+            if not stakes:
+                self._tally.ledger.abort(f"{self._tally.case} in {self._tally.configuration}: {text}")
+            unsettled.update({name: f"not reached: {text}" for name in rest if name not in stakes})
+            return Outcome({name: Broken("crash", explanation) for name in stakes}, held, unsettled, True, sheet)
+        return Outcome({}, held, unsettled | dict.fromkeys(rest, text), True, sheet)
 
     def _read(self, sheet: dict[str, Any]) -> Outcome:
         ended = sheet["ended"]

@@ -68,7 +68,8 @@ class Replay:
         """Run it, a number of times."""
         stage = Stage(self.configuration, self.settings, specs_of(self.settings))
         name = self.evidence.requirement
-        case, ids = "replay", tuple([name])
+        case: str = "replay"
+        ids: tuple[str, ...] = (name,)
         if isinstance(self.evidence, BodyEvidence):
             case, ids = self.evidence.case, tuple(self.evidence.ids) or (name,)
         everything = frozenset(item.id for item in self.requirements if item.judged)

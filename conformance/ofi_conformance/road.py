@@ -118,12 +118,19 @@ class Road:
         text = epitaph(died)
         if died.how in ("crash", "exit"):
             explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
-            for name in self._tally.deciding:
+            for name in self._at_stake(run):
                 run.broken.setdefault(name, Judgement(name, Finding.BROKEN, explanation))
             return
         self._hangs += 1
         for name in self._tally.deciding:
             self._tally.unsettled(name, text)
+
+    def _at_stake(self, run: Run) -> tuple[str, ...]:
+        """What a crash breaks: ids that it left open, else those never seen to hold, else all that the case decides."""
+        deciding = self._tally.deciding
+        open_ = {each.requirement for each in run.judgements if each.finding is Finding.OPEN}
+        left = tuple(name for name in deciding if name in open_)
+        return left or tuple(name for name in deciding if not self._tally.weights[name]) or deciding
 
     def _trial(self, program: Program) -> Trial[Program, Run]:
         run = self.perform(program, full=False)

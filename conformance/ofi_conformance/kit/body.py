@@ -109,12 +109,15 @@ class Kit:
         """Record whether the call is refused with one of the codes."""
         wanted = codes_text(codes)
         text = sentence or f"{_name(call)} is refused with {wanted}"
+        self._sheet.trying([requirement])
         try:
             value = call(*args, **kw)
         except FabricError as error:
+            self._sheet.trying([])
             accepted = codes_of(codes)
             ok = accepted is None or error.code in accepted
             return self.check(requirement, ok, text, seen=str(error), wanted=wanted)
+        self._sheet.trying([])
         if isinstance(value, FabricObject):
             self.keep(value)
         return self.check(requirement, False, text, seen="the call was accepted", wanted=wanted)
@@ -122,11 +125,14 @@ class Kit:
     def accepted(self, requirement: str, call: Callable[..., T], *args: Any, sentence: str = "", **kw: Any) -> T:
         """Record whether the call is accepted; the body ends here when it is not."""
         text = sentence or f"{_name(call)} is accepted"
+        self._sheet.trying([requirement])
         try:
             value = call(*args, **kw)
         except FabricError as error:
+            self._sheet.trying([])
             self.check(requirement, False, text, seen=str(error), wanted="accepted")
             raise CheckFailed(f"{requirement}: {text}, not {error}") from error
+        self._sheet.trying([])
         self.check(requirement, True, text)
         return self.keep(value) if isinstance(value, FabricObject) else value
 
@@ -140,6 +146,10 @@ class Kit:
                 raise
             return error
         raise FabricError(0, _name(call), f"accepted where {codes_text(codes)} was due")
+
+    def trying(self, *requirements: str) -> None:
+        """Say which ids are at stake from now on: a crash breaks those, and leaves the other undecided ids open."""
+        self._sheet.trying(requirements)
 
     def inconclusive(self, requirement: str, why: str) -> None:
         """The state that the requirement speaks of could not be reached."""

@@ -22,9 +22,12 @@ def note(**entry: Any) -> None:
 
 @dataclass
 class LastWords:
-    """What is known of the last body in a log: verdicts of its checks by id, its latest calls, other lines."""
+    """What is known of the last body in a log: its checks by id, its latest calls, other lines."""
 
     checks: dict[str, bool] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)
+    at: list[str] = field(default_factory=list)
+    """Ids that were at stake when it ended; empty when the body did not say."""
     calls: list[list[str]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
@@ -32,7 +35,7 @@ class LastWords:
 def last_words(log: str) -> LastWords:
     """Read a log, perhaps cut at its beginning."""
     found = LastWords()
-    for line in log.splitlines():
+    for line in log.split("\n"):  # the mark is a line end to splitlines
         before, mark, text = line.partition(_MARK)
         if before:
             found.log.append(before)
@@ -46,6 +49,10 @@ def last_words(log: str) -> LastWords:
             found = LastWords()
         if "checks" in entry:
             found.checks = entry["checks"]
+        if "open" in entry:
+            found.open[entry["open"]] = entry["why"]
+        if "at" in entry:
+            found.at = entry["at"]
         if "call" in entry:
             found.calls.append([entry["call"], ""])
     return found

@@ -49,6 +49,7 @@ class Sheet:
         self.applicable = frozenset(applicable)
         self.checks: list[dict[str, Any]] = []
         self._held: dict[str, bool] = {}
+        self._stakes: tuple[str, ...] = ()
         self.open: list[dict[str, str]] = []
         self.ended: dict[str, Any] = {"how": "done"}
 
@@ -73,6 +74,15 @@ class Sheet:
         """Write down that the requirement could not be put to the test."""
         self._known(requirement)
         self.open.append({"id": requirement, "why": why})
+        note(open=requirement, why=why)
+
+    def trying(self, requirements: Collection[str]) -> None:
+        """Write down which ids are at stake from now on."""
+        for requirement in requirements:
+            self._known(requirement)
+        if requirements or self._stakes:
+            note(at=list(requirements))
+        self._stakes = tuple(requirements)
 
     @property
     def failed(self) -> bool:
