@@ -124,9 +124,7 @@ def test_a_file_descriptor_to_wait_on(name: str) -> None:
 @isolated()
 def test_a_queue_without_a_wait_object_has_none() -> None:
     with open_pair("tcp;ofi_rxm", "RDM", Flag.TAGGED) as pair:
-        with pytest.raises(FabricError):
-            pair.a.cq.wait_fd()
-        for wait in (pair.a.cq.sread, pair.a.cq.sreadfrom, pair.a.cq.signal):
+        for wait in (pair.a.cq.sread, pair.a.cq.sreadfrom, pair.a.cq.signal, pair.a.cq.wait_fd):
             with pytest.raises(UsageError, match="wait object NONE"):
                 wait()
         with pytest.raises(UsageError, match="wait object NONE"):
@@ -223,8 +221,10 @@ def test_waiting_for_a_counter(name: str) -> None:
         counter = pair.keep(pair.domain.cntr_open(CntrAttr(wait_obj=WaitObj.UNSPEC)))
         counter.add(3)
         counter.wait(3, timeout=int(PATIENCE * 1000))
-        if name != "sockets":  # of libfabric 1.17, which returns 0 below the threshold when time runs out
-            assert refused(counter.wait, 4, timeout=20).code == Errno.ETIMEDOUT
+        late = refused(counter.wait, 4, timeout=20)
+        assert late.code == Errno.ETIMEDOUT
+        if name != "sockets":  # of libfabric 1.17, which forgets the sign
+            assert late.returned == -Errno.ETIMEDOUT
         closed = pair.domain.cntr_open()
         closed.close()
         with pytest.raises(UsageError, match="closed"):

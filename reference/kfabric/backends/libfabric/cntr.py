@@ -54,4 +54,5 @@ class LibfabricCounter(FidObject, Counter):
 
     def wait_fd(self) -> int:
         """File descriptor of a counter opened with WaitObj.FD."""
+        must_wait(self.attr.wait_obj, "the counter")
         return self._wait_fd()

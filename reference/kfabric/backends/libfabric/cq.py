@@ -157,6 +157,7 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
 
     def wait_fd(self) -> int:
         """File descriptor of a queue opened with WaitObj.FD."""
+        must_wait(self.attr.wait_obj, "the queue")
         return self._wait_fd()
 
     def _room(self, count: int) -> _Room:

@@ -29,7 +29,7 @@ from kfabric.api import (
 from .._loader import Library, roomy
 from .calls import EAGAIN, NULL, address_of, check, pointer_to, slot
 from .cq import provider_text
-from .fid import FidObject
+from .fid import FidObject, must_wait
 from .info import owned
 
 _CONNECTION = frozenset((EqEventKind.CONNREQ, EqEventKind.CONNECTED, EqEventKind.SHUTDOWN))
@@ -106,6 +106,7 @@ class LibfabricEventQueue(FidObject, EventQueue):
 
     def wait_fd(self) -> int:
         """File descriptor of a queue opened with WaitObj.FD."""
+        must_wait(self.attr.wait_obj, "the queue")
         return self._wait_fd()
 
     def _event(self, length: int, number: int, room: Any, flags: Flags) -> EqEvent:
