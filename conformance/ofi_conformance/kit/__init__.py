@@ -7,8 +7,24 @@ a provider's name.
 """
 
 from .body import Kit
+from .common import bare, bind_address, message, post_receive, post_send, unless_refused
 from .memory import Guarded, Region
 from .sheet import Bound, CheckFailed
 from .sides import Listener, Pair, Side
 
-__all__ = ["Bound", "CheckFailed", "Guarded", "Kit", "Listener", "Pair", "Region", "Side"]
+__all__ = [
+    "Bound",
+    "CheckFailed",
+    "Guarded",
+    "Kit",
+    "Listener",
+    "Pair",
+    "Region",
+    "Side",
+    "bare",
+    "bind_address",
+    "message",
+    "post_receive",
+    "post_send",
+    "unless_refused",
+]

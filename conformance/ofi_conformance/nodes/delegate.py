@@ -111,7 +111,7 @@ def unwrap(value: Any) -> Any:
     """One layer off an argument, also inside a list or tuple."""
     if isinstance(value, Delegating):
         return value.inner
-    if isinstance(value, list | tuple) and any(isinstance(item, Delegating) for item in value):
+    if isinstance(value, list | tuple) and any(isinstance(item, Delegating | list | tuple) for item in value):
         return type(value)(unwrap(item) for item in value)
     return value
 

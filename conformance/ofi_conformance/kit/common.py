@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What many bodies do on their way: ask with plain hints, pass a message, bind what an endpoint needs.
+
+Steps, not decisions: nothing here records a check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from kfabric.api import AvAttr, AvType, Context, Endpoint, EpType, EqAttr, FabricError, Info
+
+from .body import Kit
+from .memory import Guarded
+from .sides import Side
+
+
+def bare(kit: Kit) -> Info:
+    """Hints that name provider and endpoint type, accept the configuration's obligations, and ask for nothing else."""
+    ours = kit.hints()
+    hints = Info(mode=ours.mode)
+    hints.fabric_attr.prov_name = kit.info.fabric_attr.prov_name
+    hints.ep_attr.type = kit.info.ep_attr.type
+    hints.domain_attr.mr_mode = ours.domain_attr.mr_mode
+    return hints
+
+
+def bind_address(kit: Kit, ep: Endpoint) -> None:
+    """Bind what an endpoint of this type needs besides a completion queue: an event queue or an address vector."""
+    if kit.info.ep_attr.type == EpType.MSG:
+        ep.bind(kit.eq(EqAttr()))
+    else:
+        ep.bind(kit.keep(kit.domain.av_open(AvAttr(type=kit.info.domain_attr.av_type or AvType.MAP))))
+
+
+def post_receive(kit: Kit, side: Side, buffer: Guarded) -> Context:
+    """Post a receive of any kind of message that this configuration has; its context."""
+    context = kit.context()
+    kit.post(side.ep.recv, buffer.view, desc=kit.desc(side, buffer), context=context)
+    return context
+
+
+def post_send(kit: Kit, side: Side, buffer: Guarded, dest: int | None = None) -> Context:
+    """Post a send of the whole buffer to the peer, or to another handle; its context."""
+    context = kit.context()
+    to = side.peer if dest is None else dest
+    kit.post(side.ep.send, buffer.view, desc=kit.desc(side, buffer), dest=to, context=context)
+    return context
+
+
+def message(kit: Kit, source: Side, target: Side, content: bytes, dest: int | None = None) -> bytes:
+    """Send ``content``, wait for both completions; the bytes that arrived, as many as were sent."""
+    into, out = kit.buffer(len(content) + 8, 0), kit.buffer(len(content), content)
+    received = post_receive(kit, target, into)
+    sent = post_send(kit, source, out, dest)
+    kit.completion(target, received)
+    kit.completion(source, sent)
+    return into.data[: len(content)]
+
+
+@contextlib.contextmanager
+def unless_refused(kit: Kit, *requirements: str, why: str) -> Iterator[None]:
+    """A FabricError inside means that what the requirements speak of cannot be reached here: they stay open."""
+    try:
+        yield
+    except FabricError as error:
+        for requirement in requirements:
+            if kit.applies(requirement):
+                kit.inconclusive(requirement, f"{why} ({error})")
