@@ -68,7 +68,7 @@ def test_every_form(name: str) -> None:
         two, halves = memoryview(operand), [memoryview(operand)[:8], memoryview(operand)[8:]]
         iov = pair.info.tx_attr.iov_limit > 1
 
-        base = [
+        base: list[Callable[[], None]] = [
             lambda: pair.post(ep.atomic, two, 2, U64, SUM, **at, desc=out, **to),
             lambda: pair.post(ep.atomicmsg, two, 2, U64, SUM, bench.ioc, desc=out, **to),
             lambda: pair.post(ep.atomicv, halves if iov else [two], U64, SUM, **at, descs=[out] * (1 + iov), **to),
@@ -82,8 +82,8 @@ def test_every_form(name: str) -> None:
         pair.post(ep.inject_atomic, bytes(two), 2, U64, SUM, **at, dest=pair.a.peer)
         bench.until(11, 22, 30, 40)
 
-        whole = {"descs": [out], "result_descs": [into], **to}
-        fetch = [
+        whole: dict[str, Any] = {"descs": [out], "result_descs": [into], **to}
+        fetch: list[Callable[[], None]] = [
             lambda: pair.post(ep.fetch_atomic, two, result, 2, U64, SUM, **at, desc=out, result_desc=into, **to),
             lambda: pair.post(
                 ep.fetch_atomicmsg, two, result, 2, U64, SUM, bench.ioc, desc=out, result_desc=into, **to
@@ -97,9 +97,9 @@ def test_every_form(name: str) -> None:
             assert values(result) == [10, 20]
             bench.until(11, 22, 30, 40)
 
-        three = {"desc": out, "compare_desc": cmp, "result_desc": into, **to}
-        lists = {"descs": [out], "compare_descs": [cmp], "result_descs": [into], **to}
-        swap = [
+        three: dict[str, Any] = {"desc": out, "compare_desc": cmp, "result_desc": into, **to}
+        lists: dict[str, Any] = {"descs": [out], "compare_descs": [cmp], "result_descs": [into], **to}
+        swap: list[Callable[[], None]] = [
             lambda: pair.post(ep.compare_atomic, two, compare, result, 2, U64, SWAP, **at, **three),
             lambda: pair.post(ep.compare_atomicmsg, two, compare, result, 2, U64, SWAP, bench.ioc, **three),
             lambda: pair.post(ep.compare_atomicv, [two], [compare], [result], U64, SWAP, **at, **lists),

@@ -79,7 +79,12 @@ def test_waiting(name: str) -> None:
 
         exchange(pair)
         stop = threading.Event()
-        driver = threading.Thread(target=lambda: [pair.a.poll() for _ in iter(stop.is_set, True)])
+
+        def drive() -> None:
+            while not stop.is_set():
+                pair.a.poll()
+
+        driver = threading.Thread(target=drive)
         driver.start()
         try:
             [entry] = queue.sread(1, timeout=int(PATIENCE * 1000))
@@ -93,7 +98,8 @@ def test_waiting(name: str) -> None:
 @isolated()
 def test_a_signal_ends_a_wait(name: str) -> None:
     with open_pair(name, "RDM", Flag.TAGGED, cq=CqAttr(size=32, wait_obj=WaitObj.UNSPEC)) as pair:
-        queue, answers = pair.b.cq, []
+        queue = pair.b.cq
+        answers: list[list[Completion]] = []
         waiter = threading.Thread(target=lambda: answers.append(queue.sread(1, timeout=int(PATIENCE * 1000))))
         waiter.start()
         while waiter.is_alive():
@@ -161,7 +167,8 @@ def test_errors_wait_their_turn(name: str) -> None:
 def test_the_queues_of_two_threads_do_not_mix() -> None:
     """Many readers of one queue: each entry is delivered once."""
     with open_pair("sockets", "RDM", Flag.TAGGED) as pair:
-        count, got, lock = 200, [], threading.Lock()
+        count, lock = 200, threading.Lock()
+        got: list[Completion] = []
         contexts = [pair.lib.context(i) for i in range(count)]
         boxes = [bytearray(4) for _ in range(count)]
 
@@ -189,7 +196,7 @@ def test_the_queues_of_two_threads_do_not_mix() -> None:
                     pair.a.poll()
         for thread in readers:
             thread.join(PATIENCE)
-        by_context = {context.address: context.user for context in contexts}
+        by_context = {context.address: i for i, context in enumerate(contexts)}
         assert sorted(by_context[entry.op_context] for entry in got) == list(range(count))
         assert all(entry.tag == by_context[entry.op_context] for entry in got)
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,15 +27,15 @@ def everything(pair: Pair) -> None:
     head, tail = memoryview(text)[:16], memoryview(text)[16:48]
     upper, lower = memoryview(box)[:20], memoryview(box)[20:]
     two_in, two_out = [inbox.desc, inbox.desc], [out.desc, out.desc]
-    to = {"dest": a.peer, "context": sent}
+    to: dict[str, Any] = {"dest": a.peer, "context": sent}
 
-    receives = [
+    receives: list[Callable[[], None]] = [
         lambda: pair.post(b.ep.recv, box, desc=inbox.desc, context=got),
         lambda: pair.post(b.ep.recvv, [upper, lower], descs=two_in, context=got),
         lambda: pair.post(b.ep.recvmsg, [upper, lower], descs=two_in, context=got),
         lambda: pair.post(b.ep.recvmsg, [box], descs=[inbox.desc], flags=Flag.COMPLETION, context=got),
     ]
-    sends = [
+    sends: list[tuple[int, int, bool, Callable[[], None]]] = [
         (48, 0, True, lambda: pair.post(a.ep.send, text, desc=out.desc, **to)),
         (48, 0, True, lambda: pair.post(a.ep.sendv, [head, tail], descs=two_out, **to)),
         (48, 0, True, lambda: pair.post(a.ep.sendmsg, [head, tail], descs=two_out, **to)),

@@ -46,7 +46,7 @@ def test_reliable_datagrams_from_the_beginning() -> None:
         sending, receiving, writing = lib.context("sending"), lib.context("receiving"), lib.context("writing")
         message, box = bytearray(b"hello fabric"), bytearray(32)
         right.trecv(box, 0x17, ignore=0x0F, context=receiving)
-        done = set()
+        done: set[int] = set()
         while True:
             try:
                 left.tsend(message, 0x12, dest=to_right, context=sending)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -24,13 +26,13 @@ def everything(pair: Pair) -> None:
     head, tail = memoryview(text)[:16], memoryview(text)[16:48]
     two_out, two_home = [out.desc] * 2, [home.desc] * 2
     at = pair.remote(region, 32)
-    to = {"dest": peer, "context": done}
+    to: dict[str, Any] = {"dest": peer, "context": done}
 
     def segments(*sizes: int) -> list[RmaIov]:
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
         return [RmaIov(at["addr"] + start, size, at["key"]) for start, size in zip(starts, sizes, strict=True)]
 
-    writes = [
+    writes: list[tuple[int, bool, Callable[[], None]]] = [
         (48, True, lambda: pair.post(a.ep.write, text, **at, desc=out.desc, **to)),
         (48, True, lambda: pair.post(a.ep.writev, [head, tail], **at, descs=two_out, **to)),
         (48, True, lambda: pair.post(a.ep.writemsg, [head, tail], segments(48), descs=two_out, **to)),
@@ -52,7 +54,7 @@ def everything(pair: Pair) -> None:
         assert there[32 + length :] == bytes(256 - 32 - length), i
 
     there[32:80] = text
-    reads = [
+    reads: list[Callable[[], None]] = [
         lambda: pair.post(a.ep.read, back, **at, desc=home.desc, src=peer, context=done),
         lambda: pair.post(
             a.ep.readv, [memoryview(back)[:8], memoryview(back)[8:]], **at, descs=two_home, src=peer, context=done
@@ -91,7 +93,7 @@ def test_writes_with_data_for_the_peer(name: str, kind: str) -> None:
         pair.post(pair.a.ep.inject_writedata, b"again", DATA + 1, **where, dest=pair.a.peer)
         assert pair.completions(pair.b)[0].data == DATA + 1
         segment = RmaIov(where["addr"], 8, where["key"])
-        words = {"descs": [out.desc], "dest": pair.a.peer, "context": done}
+        words: dict[str, Any] = {"descs": [out.desc], "dest": pair.a.peer, "context": done}
         pair.post(pair.a.ep.writemsg, [text], [segment], data=DATA + 2, flags=Flag.REMOTE_CQ_DATA, **words)
         assert pair.completions(pair.b)[0].data == DATA + 2
 
@@ -149,7 +151,7 @@ def test_persistent_regions_where_they_are_offered() -> None:
         there, done = bytearray(64), pair.lib.context()
         region = pair.register(there, flags=Flag.RMA_PMEM)
         segment = RmaIov(**pair.remote(region), len=7)
-        words = {"dest": pair.a.peer, "context": done}
+        words: dict[str, Any] = {"dest": pair.a.peer, "context": done}
         pair.post(pair.a.ep.writemsg, [b"durable"], [segment], flags=Flag.COMMIT_COMPLETE, **words)
         pair.completions(pair.a)
         assert bytes(there[:7]) == b"durable"

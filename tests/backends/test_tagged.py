@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from kfabric.api import Errno, Flag, OpFlag
@@ -24,15 +27,15 @@ def test_every_form(name: str) -> None:
         head, tail = memoryview(text)[:16], memoryview(text)[16:48]
         upper, lower = memoryview(box)[:20], memoryview(box)[20:]
         two_in, two_out = [inbox.desc] * 2, [out.desc] * 2
-        to = {"dest": a.peer, "context": sent}
+        to: dict[str, Any] = {"dest": a.peer, "context": sent}
 
-        receives = [
+        receives: list[Callable[[], None]] = [
             lambda: pair.post(b.ep.trecv, box, TAG, desc=inbox.desc, context=got),
             lambda: pair.post(b.ep.trecv, box, TAG ^ 0xFF, ignore=0xFF, desc=inbox.desc, context=got),
             lambda: pair.post(b.ep.trecvv, [upper, lower], TAG, descs=two_in, context=got),
             lambda: pair.post(b.ep.trecvmsg, [upper, lower], TAG ^ 1, ignore=1, descs=two_in, context=got),
         ]
-        sends = [
+        sends: list[tuple[int, int, bool, Callable[[], None]]] = [
             (48, 0, True, lambda: pair.post(a.ep.tsend, text, TAG, desc=out.desc, **to)),
             (48, 0, True, lambda: pair.post(a.ep.tsendv, [head, tail], TAG, descs=two_out, **to)),
             (48, 0, True, lambda: pair.post(a.ep.tsendmsg, [head, tail], TAG, descs=two_out, **to)),
