@@ -18,6 +18,9 @@ import pytest
 MAY_SKIP: dict[str, str] = {}
 """Words of a skip's reason -> why CI cannot have that part."""
 
+# A library that libfabric brings along would answer a crash with exit status 1 and a file in the current directory.
+os.environ.setdefault("IPATH_NO_BACKTRACE", "1")
+
 hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("tests")
 

@@ -157,6 +157,9 @@ def serve(channel: Any, name: str, environment: dict[str, str], path: list[str])
     global _agent, _trace_file
     with contextlib.suppress(PermissionError):
         os.setsid()
+    # A library that libfabric brings along answers fatal signals itself: exit status 1, no stack of ours, a file in the
+    # current directory. Its own word keeps it from that, if said before it is loaded.
+    os.environ.setdefault("IPATH_NO_BACKTRACE", "1")
     os.environ.update(environment)
     sys.path.extend(entry for entry in path if entry not in sys.path)
     directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-")
