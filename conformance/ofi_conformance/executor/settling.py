@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The end of a Program on one node: waiting for what is still to come, then writing down what memory holds.
+
+The node decides nothing here. It waits as long as its bounds allow for what the Program says should come, reports what has
+not, and does as the coordinator says: probe, finish. Waiting for memory and counters is no claim that they were due.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from kfabric.model import data
+from kfabric.model.program import (
+    Access,
+    Atomic,
+    AtomicKind,
+    EndpointRef,
+    KeyFault,
+    Location,
+    Read,
+    Recv,
+    Send,
+    Store,
+    Write,
+)
+
+from .probing import Prober
+
+if TYPE_CHECKING:
+    from .node import Runner
+    from .posting import Op
+
+_LAST_POLLS = 10
+"""Progress calls that come back empty before counters are read."""
+_PAUSE = 0.0001
+
+
+class Settling:
+    """What a node does after its last step."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._program = runner.program
+
+    def run(self) -> bool:
+        """Follow the coordinator until the run is over; whether all open receives were taken back."""
+        runner = self._runner
+        runner.agent.say(("done", runner.fresh()))
+        while True:
+            word = self._next_word()
+            if word[0] == "settle":
+                runner.agent.say(("settled", self._settle(), runner.fresh()))
+            elif word[0] == "probe":
+                prober = runner.prober = Prober(runner, word[1], recorded=word[2])
+                try:
+                    arrived = prober.run()
+                finally:
+                    runner.prober = None
+                runner.agent.say(("probed", arrived, runner.fresh()))
+            elif word[0] == "finish":
+                self._contents()
+                return bool(word[1]) and self._cancel_receives()
+
+    def _next_word(self) -> Any:
+        """The coordinator's next word, driving progress where that is ours."""
+        runner = self._runner
+        if not runner.manual:
+            word = runner.agent.hear()
+        else:
+            while not runner.agent.heard:
+                if not runner.progress():
+                    os.sched_yield()
+            word = runner.agent.heard.popleft()
+        if word[0] == "abort":
+            from .node import Aborted
+
+            raise Aborted
+        return word
+
+    # -- what should still come -------------------------------------------------------------------------------------
+    def _settle(self) -> dict[str, Any]:
+        runner = self._runner
+        now = time.monotonic()
+        owed_until = now + runner._bound()
+        quiet_until = now + runner.bounds.settle
+        empty = 0
+        while True:
+            owed = [op for op in runner.ops.values() if op.outstanding and not op.receives]
+            expected = self._receives_expected() or self._data_expected() > runner.remote_data
+            now = time.monotonic()
+            if owed or expected or runner.manual:
+                empty = 0 if runner.progress() else empty + 1
+            if (owed and now < owed_until) or (expected and now < quiet_until):
+                self._pause(empty)
+            elif (self._lacking() or self._counters_lag()) and now < quiet_until:
+                time.sleep(_PAUSE)
+            else:
+                break
+        empty = 0
+        while empty < _LAST_POLLS:
+            empty = 0 if runner.progress() else empty + 1
+        self._count()
+        ops = runner.ops.values()
+        return {
+            "owed": [op.name for op in ops if op.outstanding and not op.receives],
+            "posted": [op.name for op in ops if op.posted],
+            "failed": [op.name for op in ops if op.failed],
+            "open": [op.name for op in ops if op.outstanding and op.receives],
+            "unknown": [op.name for op in ops if op.receives and op.posted and not op.reported],
+            "received": [op.name for op in ops if op.receives and op.ended and op.posted],
+            "expected": self._receives_expected(),
+            "lacking": sorted(self._lacking()),
+            "data": self._data_expected() - runner.remote_data,
+            "strays": runner.strays,
+        }
+
+    def _pause(self, empty: int) -> None:
+        if empty > 40:
+            time.sleep(_PAUSE / 2)
+        elif empty:
+            os.sched_yield()
+
+    def _sends_to(self, index: int) -> Iterator[tuple[str, Send]]:
+        here = EndpointRef(self._runner.me, index)
+        for thread, step in self._program.operations():
+            if isinstance(step, Send) and step.to == here:
+                yield thread.node, step
+
+    def _receives_expected(self) -> int:
+        """Posted receives that messages of the Program could still fill, by count and tag."""
+        total = 0
+        for port in self._runner.station.ports:
+            sends = list(self._sends_to(port.index))
+            if not sends:
+                continue
+            mine = [op for op in self._runner.ops.values() if op.receives and op.port is port and op.reported]
+            ended = sum(op.ended for op in mine)
+            waiting = [op for op in mine if op.outstanding and any(_matches(op, node, send) for node, send in sends)]
+            fitting = [send for node, send in sends if any(_matches(op, node, send) for op in mine)]
+            total += max(0, min(len(waiting), len(fitting) - ended))
+        return total
+
+    def _data_expected(self) -> int:
+        """Entries that peers' writes with data bring to this node."""
+        return sum(
+            1
+            for _, step in self._program.operations()
+            if isinstance(step, Write) and step.data is not None and step.target[0].node == self._runner.me and self._lands(step)
+        )
+
+    def _lands(self, step: Write | Read | Atomic) -> bool:
+        """Whether a remote operation on this node is legal, so that it should take effect."""
+        places: tuple[Location, ...] = (step.target,) if isinstance(step, Atomic) else step.target
+        wanted = {Access.REMOTE_READ} if isinstance(step, Read) else {Access.REMOTE_WRITE}
+        if isinstance(step, Atomic) and step.kind is not AtomicKind.BASE:
+            wanted = {Access.REMOTE_READ, Access.REMOTE_WRITE} if step.op != "ATOMIC_READ" else {Access.REMOTE_READ}
+        if step.key is not KeyFault.NONE:
+            return False
+        for place in places:
+            region = self._program.region(place.node, place.region)
+            if place.offset + place.size > region.size or not wanted <= region.access:
+                return False
+        return True
+
+    def _lacking(self) -> set[str]:
+        """Regions with bytes that a write of the Program should have changed and none has."""
+        lacking = set()
+        for name, block in self._runner.regions.items():
+            content = None
+            for start, wanted in self._written(name):
+                content = block.content() if content is None else content
+                if content[start : start + len(wanted)] != wanted and not self._covered(name, content, start, len(wanted)):
+                    lacking.add(name)
+                    break
+        return lacking
+
+    def _written(self, region: str) -> Iterator[tuple[int, bytes]]:
+        """Places of a region and what each write or store puts there."""
+        numbers = self._runner.posting.numbers
+        for thread, step in self._program.steps():
+            if isinstance(step, Store):
+                if (thread.node, step.place.region) == (self._runner.me, region):
+                    yield step.place.offset, data.payload(numbers, step)
+            elif isinstance(step, Write) and step.target[0].node == self._runner.me and self._lands(step):
+                content, done = data.payload(numbers, step), 0
+                for place in step.target:
+                    if place.region == region:
+                        yield place.offset, content[done : done + place.size]
+                    done += place.size
+
+    def _covered(self, region: str, content: bytes, start: int, size: int) -> bool:
+        """Whether each byte there is what some write put there, or an atomic may have changed it."""
+        allowed: list[set[int] | None] = [set() for _ in range(size)]
+        for offset, wanted in self._written(region):
+            for place in range(max(start, offset), min(start + size, offset + len(wanted))):
+                known = allowed[place - start]
+                if known is not None:
+                    known.add(wanted[place - offset])
+        for _, step in self._program.operations():
+            if isinstance(step, Atomic) and (step.target.node, step.target.region) == (self._runner.me, region):
+                for place in range(max(start, step.target.offset), min(start + size, step.target.offset + step.target.size)):
+                    allowed[place - start] = None
+        return all(known is None or content[start + i] in known for i, known in enumerate(allowed))
+
+    # -- counters ---------------------------------------------------------------------------------------------------
+    def _counters_lag(self) -> bool:
+        runner = self._runner
+        if not runner.station.counters:
+            return False
+        wanted = dict(runner.posted_by_counter)
+        if "recv" in wanted:
+            wanted["recv"] -= sum(op.outstanding for op in runner.ops.values() if op.receives)
+        for _, step in self._program.operations():
+            if isinstance(step, Write | Read | Atomic) and self._lands(step):
+                place = step.target if isinstance(step, Atomic) else step.target[0]
+                reads = isinstance(step, Read) or (isinstance(step, Atomic) and step.kind is not AtomicKind.BASE)
+                name = "remote_read" if reads else "remote_write"
+                if place.node == runner.me and name in wanted:
+                    wanted[name] += 1
+        return any(
+            counter.read() + counter.readerr() - sum(runner.base[name]) < wanted[name]
+            for name, counter in runner.station.counters.items()
+        )
+
+    def _count(self) -> None:
+        runner = self._runner
+        for name, counter in runner.station.counters.items():
+            value, errors = runner.base[name]
+            runner.record("counted", name, counter.read() - value, counter.readerr() - errors)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+    def _contents(self) -> None:
+        runner = self._runner
+        blocks = [(f"region:{name}", block) for name, block in runner.regions.items()]
+        for op in runner.ops.values():
+            if op.source is not None:
+                blocks.append((f"source:{op.name}", op.source))
+            if op.target is not None:
+                blocks.append((f"buffer:{op.name}", op.target))
+        for what, block in blocks:
+            runner.record("content", what, block.content(), block.before_intact(), block.after_intact())
+
+    def _cancel_receives(self) -> bool:
+        """Take back receives that nothing will match; whether all came back."""
+        runner = self._runner
+        waiting = [op for op in runner.ops.values() if op.receives and op.outstanding]
+        if not waiting:
+            return True
+        runner.muted = True
+        for op in waiting:
+            assert op.endpoint is not None
+            op.endpoint.cancel(op.context)
+        deadline = time.monotonic() + runner.bounds.settle
+        while any(op.outstanding for op in waiting) and time.monotonic() < deadline:
+            runner.progress()
+        return not any(op.outstanding for op in waiting)
+
+
+def _matches(op: Op, node: str, send: Send) -> bool:
+    recv = op.step
+    assert isinstance(recv, Recv)
+    if (recv.tag is None) != (send.tag is None):
+        return False
+    if recv.source is not None and recv.source != EndpointRef(node, send.via):
+        return False
+    return recv.tag is None or send.tag is None or not (recv.tag ^ send.tag) & ~recv.ignore
