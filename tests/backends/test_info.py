@@ -217,7 +217,8 @@ def test_a_copy_is_the_library_s_own_and_has_the_changes() -> None:
 
 def test_a_device_that_nobody_describes_is_absent() -> None:
     lib = provider()
-    record = Built(Info(), lib.library).record
+    built = Built(Info(), lib.library)
+    record = built.record
     assert from_record(record, None, lib.library).nic is None
     nic, device = ffi.new("struct fid_nic *"), ffi.new("struct fi_device_attr *")
     link, bus = ffi.new("struct fi_link_attr *"), ffi.new("struct fi_bus_attr *")
@@ -237,4 +238,5 @@ def test_mode_and_mr_mode_are_passed_as_they_are() -> None:
     assert built.record.mode == Mode.CONTEXT
     assert built.record.domain_attr.mr_mode == 0
     hints = hints_for("tcp", "MSG", Flag.MSG)
-    assert Built(hints, lib.library).record.domain_attr.mr_mode == MR_MODE
+    built = Built(hints, lib.library)
+    assert built.record.domain_attr.mr_mode == MR_MODE
