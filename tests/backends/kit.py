@@ -215,6 +215,7 @@ def open_pair(
     counters: dict[str, Flag] | None = None,
     bind: Flags = Flag.TRANSMIT | Flag.RECV,
     change: Callable[[Info], None] | None = None,
+    before: Callable[[End], None] | None = None,
     **tx: Any,
 ) -> Pair:
     """Open two ends of one provider.
@@ -227,6 +228,7 @@ def open_pair(
         counters: counters to open and bind at each end, by name.
         bind: flags with which the completion queue is bound.
         change: changes the offer before it is opened.
+        before: called with each end before it is enabled.
         tx: transmit attributes to ask for.
     """
     lib = provider()
@@ -247,6 +249,8 @@ def open_pair(
         return made
 
     def ready(made: End) -> End:
+        if before is not None:
+            before(made)
         made.ep.enable()
         pair.keep(made.ep)
         return made
