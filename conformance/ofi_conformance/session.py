@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,7 @@ from kfabric.model.program import Program
 from .configuration import Configuration, end_from_plain, environment_of
 from .executor.bounds import Bounds
 from .executor.legality import check
-from .executor.run import Run, died
+from .executor.run import Run, epitaph
 from .nodes import Mailbox, Node, NodeDied, NodeSpec, RemoteFailure
 
 NAMES = "ABCDEFGH"
@@ -105,7 +106,8 @@ class Session:
         Args:
             program: what to run.
             bounds: instead of the session's.
-            drive: whether nodes that wait for others drive progress even where it is automatic; by default ``self.drive``.
+            drive: whether nodes that wait for others drive progress even where it is automatic. True: always; False: never;
+                None: when ``self.drive`` says so, or as soon as a node is stuck.
         """
         check(program, self.guarantees, self._limit)
         bounds = bounds or self.bounds
@@ -128,7 +130,7 @@ class Session:
                 bounds,
                 dgram=self.configuration.target.ep_type == "dgram",
                 automatic=self.guarantees.default.data_progress == "AUTO",
-                drive=self.drive if drive is None else drive,
+                drive=drive if drive is not None else (True if self.drive else None),
             ).go()
         except RemoteFailure as failure:
             self._drop_nodes()
@@ -139,10 +141,10 @@ class Session:
         if outcome.deaths:
             self._drop_nodes()
         elif not outcome.clean:
-            for death in self._retire(outcome.reasons):
-                name = next(name for name, role in roles.items() if role == death.node)
+            for loss in self._retire(outcome.reasons):
+                name = next(name for name, role in roles.items() if role == loss.node)
                 seq = len(history.of(name))
-                event = died(name, seq, history.of(name)[-1].at if seq else 0, death)
+                event = epitaph(name, seq, history.of(name)[-1].at if seq else 0, loss)
                 history = dataclasses.replace(history, events=(*history.events, event), finished=False)
         return history
 
@@ -207,8 +209,11 @@ class Session:
             raise
 
     def _open_nodes(self, names: list[str]) -> None:
-        for name in names:
-            self._nodes[name] = self._spawn(name)
+        if not names:
+            return
+        with ThreadPoolExecutor(len(names)) as pool:
+            starting = {name: pool.submit(self._spawn, name) for name in names}
+        self._nodes.update({name: future.result() for name, future in starting.items()})
         plain = self.configuration.to_plain()
         calls = {
             name: self._nodes[name].start(f"{_AGENT}:open_station", plain, name, self._address(name), self.fault, timeout=60.0)
@@ -274,8 +279,8 @@ class Session:
                 told.append(str(failure))
         self._forget()
         if closing:
-            for death in deaths:
-                self._incident(death)
+            for loss in deaths:
+                self._incident(loss)
         elif deaths or told:
             self.incidents += told
             self.statistics.deaths += len(deaths)

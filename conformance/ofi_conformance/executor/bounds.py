@@ -17,6 +17,8 @@ class Bounds:
     """For what a Wait names, for a call that answers EAGAIN, and for what is owed when all steps are done."""
     after: float = 0.5
     """The same, on a node where one bound has been met already."""
+    stall: float = 0.5
+    """Where progress is automatic, before the other nodes are told to drive it all the same (which is noted)."""
     settle: float = 0.25
     """For what need not come: receives that may stay unmatched, memory and counters that may lag."""
     polls: int = 200
@@ -31,7 +33,7 @@ class Bounds:
     def short(self) -> Bounds:
         """Bounds for shrinking, where most runs fail; what they find is confirmed with the full ones."""
         return dataclasses.replace(
-            self, wait=self.wait / 5, after=self.after / 5, settle=self.settle / 2, probe=self.probe / 2
+            self, wait=self.wait / 5, after=self.after / 5, stall=self.stall / 5, probe=self.probe / 2
         )
 
     def to_plain(self) -> dict[str, Any]:

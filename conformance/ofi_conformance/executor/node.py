@@ -6,8 +6,9 @@ declared threading level is obeyed; a column that waits lets the others go on. W
 others (barrier, end) keeps reading the queues; where it is automatic, no provider call is made then, or the claim would not
 be tested. Every completion is recorded when it is read, whoever reads it.
 
-Words: the node says ("at", thread, barrier, events), ("done", events), ("settled", report), ("polled", n), ("probed", events);
-it hears ("go", barrier), ("settle",), ("probe", ...), ("start",), ("finish",), ("abort",).
+Words: the node says ("ready", regions), ("at", thread, barrier, events), ("stuck", step), ("done", events), ("settled", report,
+events), ("polled", events), ("probed", arrived, events); it hears ("start", regions), ("go", barrier), ("drive",), ("settle",),
+("probe", pairs, recorded), ("finish", reusable), ("abort",).
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ class Runner:
         self.mrs: dict[str, list[Any]] = {}
         self.gone: set[int] = set()
         self.bounded = False
+        self.cried = False
         self.strays = 0
         self.remote_data = 0
         self.muted = False
@@ -272,12 +274,23 @@ class Runner:
         word = self.agent.hear() if block else (self.agent.heard.popleft() if self.agent.heard else None)
         if word is None:
             return
+        if not self.heeded(word):
+            assert word[0] == "go", word
+            self.gone.add(word[1])
+
+    def heeded(self, word: Any) -> bool:
+        """Do what a word says that may come at any time; False for one that is not of this kind."""
         if word[0] == "abort":
             raise Aborted
-        if word[0] == "go":
-            self.gone.add(word[1])
-        else:
-            self.agent.heard.appendleft(word)
+        if word[0] == "drive":
+            self.manual = True
+        return bool(word[0] == "drive")
+
+    def cry(self, since: float, what: str) -> None:
+        """Where progress is automatic, tell once that nothing moves: others may be asked to drive it."""
+        if not self.manual and not self.cried and time.monotonic() - since > self.bounds.stall:
+            self.cried = True
+            self.agent.say(("stuck", what))
 
     def _column(self, thread: Thread) -> Iterator[str]:
         for step in thread.steps:
@@ -322,7 +335,7 @@ class Runner:
 
     def _post(self, op: Op) -> Iterator[str]:
         retries = code = 0
-        deadline = 0.0
+        began = 0.0
         while True:
             try:
                 op.post()
@@ -332,8 +345,9 @@ class Runner:
                 if code != Errno.EAGAIN:
                     break
             now = time.monotonic()
-            deadline = deadline or now + self._bound()
-            if now > deadline:
+            began = began or now
+            self.cry(began, op.name)
+            if now > began + self.bound():
                 self.bounded = True
                 break
             code = 0
@@ -349,7 +363,8 @@ class Runner:
             if op.counter in self.posted_by_counter:
                 self.posted_by_counter[op.counter] += 1
 
-    def _bound(self) -> float:
+    def bound(self) -> float:
+        """Seconds to wait for what is owed."""
         return self.bounds.after if self.bounded else self.bounds.wait
 
     # -- waiting ----------------------------------------------------------------------------------------------------
@@ -360,11 +375,11 @@ class Runner:
             before = [each.name for each in thread.steps[: thread.steps.index(step)]]
             ops = [self.ops[name] for name in before if name in self.ops]
         by = self._means(step.by, ops)
-        deadline = time.monotonic() + self._bound()
+        began = time.monotonic()
         if by is WaitBy.COUNTER:
-            missing = yield from self._wait_counters(ops, deadline)
+            missing = yield from self._wait_counters(ops, began)
         else:
-            missing = yield from self._wait_queues(ops, deadline, blocking=by is WaitBy.SREAD)
+            missing = yield from self._wait_queues(ops, began, blocking=by is WaitBy.SREAD)
         bounded = bool(missing)
         self.bounded = self.bounded or bounded
         self.record("waited", step.name, tuple(missing), bounded)
@@ -378,12 +393,13 @@ class Runner:
             return WaitBy.POLL
         return by
 
-    def _wait_queues(self, ops: list[Op], deadline: float, blocking: bool) -> Generator[str, None, list[str]]:
+    def _wait_queues(self, ops: list[Op], began: float, blocking: bool) -> Generator[str, None, list[str]]:
         while True:
             missing = [op for op in ops if op.outstanding]
             if not missing:
                 return []
-            if time.monotonic() > deadline:
+            self.cry(began, missing[0].name)
+            if time.monotonic() > began + self.bound():
                 return [op.name for op in missing]
             if blocking:
                 op = missing[0]
@@ -393,7 +409,7 @@ class Runner:
                 self._read(cq, name, source=rx and self.reads_source, timeout=_SLICE)
             yield PROGRESS
 
-    def _wait_counters(self, ops: list[Op], deadline: float) -> Generator[str, None, list[str]]:
+    def _wait_counters(self, ops: list[Op], began: float) -> Generator[str, None, list[str]]:
         names = sorted({op.counter for op in ops if op.posted})
         for name in names:
             counter = self.station.counters[name]
@@ -402,7 +418,8 @@ class Runner:
                 errors = counter.readerr() - self.base[name][1]
                 if counter.read() + errors >= wanted:
                     break
-                if time.monotonic() > deadline:
+                self.cry(began, name)
+                if time.monotonic() > began + self.bound():
                     self.progress()
                     return [op.name for op in ops if op.counter == name and op.posted]
                 if self.station.binding.wait and not errors:

@@ -105,6 +105,8 @@ class Station:
         self.av: AddressVector | None = None
         self.eq: EventQueue | None = None
         self.pep: PassiveEndpoint | None = None
+        self.counters_lag = False
+        """Some counter has been seen to stay behind what was done."""
         self._arena_mrs: dict[Arena, MemoryRegion] = {}
         self._next_key = 1
         self.fabric = self.provider.fabric(self.info)

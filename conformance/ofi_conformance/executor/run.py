@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kfabric.model import codec
-from kfabric.model.history import AnyEvent, Completed, Died, History, Waited
+from kfabric.model.history import AnyEvent, Died, History, Waited
 from kfabric.model.program import Atomic, AtomicKind, Barrier, OpMark, Program, Recv, Send, Write
 
 from ..nodes import Call, Mailbox, Node, NodeDied, RemoteFailure
@@ -35,7 +35,7 @@ class Outcome:
     reasons: list[str] = field(default_factory=list)
     deaths: list[NodeDied] = field(default_factory=list)
     stalled: bool = False
-    """Progress was automatic and not driven, and what a Wait missed came once the nodes read their queues."""
+    """Progress was automatic, a node was stuck, and it went on once the others read their queues."""
 
 
 class Run:
@@ -50,7 +50,7 @@ class Run:
         *,
         dgram: bool,
         automatic: bool,
-        drive: bool,
+        drive: bool | None,
     ) -> None:
         self._program = program
         self._nodes = nodes
@@ -58,7 +58,10 @@ class Run:
         self._bounds = bounds
         self._dgram = dgram
         self._automatic = automatic
-        self._drive = drive
+        self._drive = bool(drive)
+        self._may_help = automatic and drive is None
+        self._helped = False
+        self._owing = False
         self._events: dict[str, list[tuple[Any, ...]]] = {name: [] for name in nodes}
         self._died: dict[str, NodeDied] = {}
         self._notes: list[str] = []
@@ -66,6 +69,7 @@ class Run:
         self._finished: set[str] = set()
         self._reports: dict[str, dict[str, Any]] = {}
         self._reasons: list[str] = []
+        self._receives = {step.name for _, step in program.operations() if isinstance(step, Recv)}
 
     def go(self) -> Outcome:
         """Run it."""
@@ -104,6 +108,11 @@ class Run:
             raise self._nodes[sorted(waiting)[0]].bury(hang=True)
         node, (kind, content) = found
         name = self._name(node)
+        if kind == "said" and content[0] == "stuck":
+            if self._may_help and not self._helped:
+                self._helped = True
+                self._tell(self._nodes, ("drive",))
+            return self._hear(waiting, kinds)
         if kind == "ended":
             raise node.bury()
         if kind == "failed":
@@ -164,6 +173,7 @@ class Run:
             self._events[name] += events
             self._reports[name] = report
         owed = self._owed()
+        self._owing = bool(owed)
         if owed:
             self._reasons += owed
             self._probe(self._pairs(), recorded=True)
@@ -251,8 +261,8 @@ class Run:
                 self._reasons.append(f"operations of {name} failed")
             if report["strays"]:
                 self._reasons.append(f"{name} saw entries that were nobody's")
-            if report["unknown"]:
-                self._reasons.append(f"{name} has receives whose end nobody tells")
+            if set(report["unknown"]) - self._receives:
+                self._reasons.append(f"{name} has operations whose end nobody tells")
             if self._unreceived(name) > 0:
                 self._reasons.append(f"messages to {name} were not received")
         return not self._reasons
@@ -303,12 +313,13 @@ class Run:
             death = self._died.get(name)
             if death is not None:
                 at = mine[-1].at if mine else 0
-                mine.append(died(name, len(mine), at, death))
+                mine.append(epitaph(name, len(mine), at, death))
             events += mine
-        if self._drive and self._automatic:
+        if (self._drive or self._helped) and self._automatic:
             self._notes.append(DRIVEN)
         history = History(tuple(events), finished=not self._died, note="\n".join(dict.fromkeys(self._notes)))
-        stalled = self._automatic and not self._drive and _came_late(events)
+        waits = [event for event in events if isinstance(event, Waited)]
+        stalled = self._helped and not self._owing and not any(wait.bounded for wait in waits)
         return Outcome(history, not self._reasons, self._reasons, list(self._died.values()), stalled)
 
 
@@ -316,16 +327,6 @@ DRIVEN = "progress was driven at barriers although the configuration promises au
 """The note of a History in which an automatic-progress configuration was helped."""
 
 
-def _came_late(events: list[AnyEvent]) -> bool:
-    missed: set[str] = set()
-    for event in events:
-        if isinstance(event, Waited):
-            missed.update(event.missing)
-        elif isinstance(event, Completed) and event.op in missed:
-            return True
-    return False
-
-
-def died(name: str, seq: int, at: int, death: NodeDied) -> Died:
+def epitaph(name: str, seq: int, at: int, death: NodeDied) -> Died:
     """A death as an event of the node's history."""
     return Died(name, seq, at, death.how, death.intent or death.last, death.signal, death.status, death.trace or death.log)

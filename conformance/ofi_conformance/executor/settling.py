@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _LAST_POLLS = 10
 """Progress calls that come back empty before counters are read."""
 _PAUSE = 0.0001
+_IMPATIENCE = 5
+"""How much less to wait for counters on a node whose counters have been seen to stay behind."""
 
 
 class Settling:
@@ -67,38 +69,44 @@ class Settling:
     def _next_word(self) -> Any:
         """The coordinator's next word, driving progress where that is ours."""
         runner = self._runner
-        if not runner.manual:
+        empty = 0
+        while True:
+            if runner.manual and not runner.agent.heard:
+                empty = 0 if runner.progress() else empty + 1
+                self._pause(empty)
+                continue
             word = runner.agent.hear()
-        else:
-            while not runner.agent.heard:
-                if not runner.progress():
-                    os.sched_yield()
-            word = runner.agent.heard.popleft()
-        if word[0] == "abort":
-            from .node import Aborted
-
-            raise Aborted
-        return word
+            if not runner.heeded(word):
+                return word
 
     # -- what should still come -------------------------------------------------------------------------------------
     def _settle(self) -> dict[str, Any]:
         runner = self._runner
-        now = time.monotonic()
-        owed_until = now + runner._bound()
-        quiet_until = now + runner.bounds.settle
+        began = time.monotonic()
+        owed_until = began + runner.bound()
+        quiet_until = began + runner.bounds.settle + (0 if runner.manual else runner.bounds.stall)
+        counters_until = began + runner.bounds.settle / (_IMPATIENCE if runner.station.counters_lag else 1)
         empty = 0
         while True:
             owed = [op for op in runner.ops.values() if op.outstanding and not op.receives]
             expected = self._receives_expected() or self._data_expected() > runner.remote_data
             now = time.monotonic()
+            if runner.agent.heard and runner.heeded(runner.agent.heard[0]):
+                runner.agent.heard.popleft()
+            if owed or expected:
+                runner.cry(began, owed[0].name if owed else "receives")
             if owed or expected or runner.manual:
                 empty = 0 if runner.progress() else empty + 1
             if (owed and now < owed_until) or (expected and now < quiet_until):
                 self._pause(empty)
-            elif (self._lacking() or self._counters_lag()) and now < quiet_until:
+            elif now < quiet_until and (self._lacking() or self._unknown_results()):
+                runner.cry(began, "memory")
+                time.sleep(_PAUSE)
+            elif self._counters_lag() and now < counters_until:
                 time.sleep(_PAUSE)
             else:
                 break
+        runner.station.counters_lag = runner.station.counters_lag or self._counters_lag()
         empty = 0
         while empty < _LAST_POLLS:
             empty = 0 if runner.progress() else empty + 1
@@ -109,13 +117,22 @@ class Settling:
             "posted": [op.name for op in ops if op.posted],
             "failed": [op.name for op in ops if op.failed],
             "open": [op.name for op in ops if op.outstanding and op.receives],
-            "unknown": [op.name for op in ops if op.receives and op.posted and not op.reported],
-            "received": [op.name for op in ops if op.receives and op.ended and op.posted],
+            "unknown": [op.name for op in ops if self._unknown(op)],
+            "received": [op.name for op in ops if op.receives and op.posted and op.ended and not self._unknown(op)],
             "expected": self._receives_expected(),
             "lacking": sorted(self._lacking()),
             "data": self._data_expected() - runner.remote_data,
             "strays": runner.strays,
         }
+
+    def _unknown(self, op: Op) -> bool:
+        """Whether the operation may still be under way: no entry is owed for it, and its buffer is as it was posted."""
+        if not op.posted or op.reported or op.target is None:
+            return False
+        return op.target.content() == data.fill(op.name, op.target.size)
+
+    def _unknown_results(self) -> bool:
+        return any(self._unknown(op) for op in self._runner.ops.values() if not op.receives)
 
     def _pause(self, empty: int) -> None:
         if empty > 40:
@@ -246,7 +263,9 @@ class Settling:
     def _cancel_receives(self) -> bool:
         """Take back receives that nothing will match; whether all came back."""
         runner = self._runner
-        waiting = [op for op in runner.ops.values() if op.receives and op.outstanding]
+        waiting = [op for op in runner.ops.values() if op.receives and (op.outstanding or self._unknown(op))]
+        for op in waiting:
+            op.ended = False
         if not waiting:
             return True
         runner.muted = True
