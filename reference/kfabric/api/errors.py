@@ -13,8 +13,8 @@ from .constants import Errno
 class FabricError(OSError):
     """A provider call returned an error.
 
-    Attributes: ``code`` the positive error number; ``call`` the C call that answered; ``returned`` what it returned (the
-    negative code, unless a provider forgot the sign); ``needed`` the bytes that a call would have liked which said
+    Attributes: ``code`` the positive error number; ``call`` the C call that answered; ``returned`` what it returned
+    (the negative code, unless a provider forgot the sign); ``needed`` the bytes that a call would have liked which said
     ETOOSMALL, None for all others.
     """
 
