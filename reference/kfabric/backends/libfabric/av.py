@@ -23,7 +23,7 @@ from kfabric.api import (
 )
 
 from .._loader import Library
-from .calls import NULL, c_string, check, done, slot, text_of
+from .calls import NULL, c_string, check, done, member, slot, text_of
 from .fid import FidObject
 from .memory import context_pointer
 
@@ -37,7 +37,7 @@ class LibfabricAddressVector(FidObject, AddressVector):
         self, library: Library, it: Any, context: Context | None, domain: FidObject, attr: AvAttr, struct: Any
     ) -> None:
         super().__init__(library, it, context, domain)
-        self.attr = dataclasses.replace(attr, type=AvType(struct.type), count=struct.count)
+        self.attr = dataclasses.replace(attr, type=member(AvType)(struct.type), count=struct.count)
         self._pending: dict[int, tuple[Any, Context | None, Any]] = {}
 
     def insert(

@@ -11,6 +11,7 @@ enabled or controlled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any, NoReturn
 
 from kfabric._native import ffi
@@ -79,6 +80,18 @@ def text_of(pointer: Any) -> str:
 def c_string(text: str | None) -> Any:
     """A C string for a call, NULL for None. The result must be kept while the call runs."""
     return NULL if text is None else ffi.new("char[]", text.encode("utf-8", "surrogateescape"))
+
+
+def member(kind: type[IntEnum]) -> Callable[[int], Any]:
+    """A conversion to the enumeration's member, or the plain number where a provider uses one of its own."""
+
+    def convert(value: int) -> int:
+        try:
+            return kind(value)
+        except ValueError:
+            return value
+
+    return convert
 
 
 class Closed:

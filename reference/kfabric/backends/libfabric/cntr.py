@@ -9,7 +9,7 @@ from typing import Any
 from kfabric.api import CntrAttr, Context, Counter, WaitObj
 
 from .._loader import Library
-from .calls import done, slot
+from .calls import done, member, slot
 from .fid import FidObject, must_wait
 
 
@@ -20,7 +20,7 @@ class LibfabricCounter(FidObject, Counter):
         self, library: Library, it: Any, context: Context | None, domain: FidObject, attr: CntrAttr, struct: Any
     ) -> None:
         super().__init__(library, it, context, domain)
-        self.attr = dataclasses.replace(attr, wait_obj=WaitObj(struct.wait_obj))
+        self.attr = dataclasses.replace(attr, wait_obj=member(WaitObj)(struct.wait_obj))
 
     def read(self) -> int:
         """Operations completed."""

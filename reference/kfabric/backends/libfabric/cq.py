@@ -28,7 +28,7 @@ from kfabric.api import (
 )
 
 from .._loader import Library, roomy
-from .calls import EAGAIN, NULL, address_of, pointer_to, slot, text_of
+from .calls import EAGAIN, NULL, address_of, member, pointer_to, slot, text_of
 from .fid import FidObject, must_wait
 
 _LAYOUT = {
@@ -65,10 +65,10 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
     ) -> None:
         super().__init__(library, it, context, domain)
         self.attr = dataclasses.replace(
-            attr, size=struct.size, format=CqFormat(struct.format), wait_obj=WaitObj(struct.wait_obj)
+            attr, size=struct.size, format=member(CqFormat)(struct.format), wait_obj=member(WaitObj)(struct.wait_obj)
         )
         self.format = self.attr.format
-        self._layout = _LAYOUT[self.attr.format]
+        self._layout = _LAYOUT.get(self.attr.format, _LAYOUT[CqFormat.CONTEXT])
         self._free: list[_Room] = []
         self._last_code = 0
 

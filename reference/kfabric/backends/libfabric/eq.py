@@ -27,7 +27,7 @@ from kfabric.api import (
 )
 
 from .._loader import Library, roomy
-from .calls import EAGAIN, NULL, address_of, check, pointer_to, slot
+from .calls import EAGAIN, NULL, address_of, check, member, pointer_to, slot
 from .cq import provider_text
 from .fid import FidObject, must_wait
 from .info import owned
@@ -45,7 +45,7 @@ class LibfabricEventQueue(FidObject, EventQueue):
         self, library: Library, it: Any, context: Context | None, fabric: FidObject, attr: EqAttr, struct: Any
     ) -> None:
         super().__init__(library, it, context, fabric)
-        self.attr = dataclasses.replace(attr, size=struct.size, wait_obj=WaitObj(struct.wait_obj))
+        self.attr = dataclasses.replace(attr, size=struct.size, wait_obj=member(WaitObj)(struct.wait_obj))
         self._last_code = 0
 
     @property

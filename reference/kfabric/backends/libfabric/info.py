@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from enum import IntEnum
 from typing import Any, TypeVar
 
 from kfabric._native import ffi
@@ -37,22 +36,10 @@ from kfabric.api import (
 )
 
 from .._loader import Library
-from .calls import NULL, address_of, text_of
+from .calls import NULL, address_of, member, text_of
 
 Attr = TypeVar("Attr", TxAttr, RxAttr, EpAttr, DomainAttr)
 Fields = Mapping[str, Callable[[int], Any]]
-
-
-def _member(kind: type[IntEnum]) -> Callable[[int], Any]:
-    """The enumeration's member, or the plain number where the provider uses one of its own."""
-
-    def convert(value: int) -> int:
-        try:
-            return kind(value)
-        except ValueError:
-            return value
-
-    return convert
 
 
 def _numbers(*names: str) -> dict[str, Callable[[int], Any]]:
@@ -76,16 +63,16 @@ RX: Fields = {
     **_numbers("total_buffered_recv", "size", "iov_limit"),
 }
 EP: Fields = {
-    "type": _member(EpType),
+    "type": member(EpType),
     **_numbers("protocol", "protocol_version", "max_msg_size", "msg_prefix_size", "max_order_raw_size"),
     **_numbers("max_order_war_size", "max_order_waw_size", "mem_tag_format", "tx_ctx_cnt", "rx_ctx_cnt"),
 }
 DOMAIN: Fields = {
-    "threading": _member(Threading),
-    "control_progress": _member(Progress),
-    "data_progress": _member(Progress),
-    "resource_mgmt": _member(ResourceMgmt),
-    "av_type": _member(AvType),
+    "threading": member(Threading),
+    "control_progress": member(Progress),
+    "data_progress": member(Progress),
+    "resource_mgmt": member(ResourceMgmt),
+    "av_type": member(AvType),
     "mr_mode": MrMode,
     **_numbers("mr_key_size", "cq_data_size", "cq_cnt", "ep_cnt", "tx_ctx_cnt", "rx_ctx_cnt", "max_ep_tx_ctx"),
     **_numbers("max_ep_rx_ctx", "max_ep_stx_ctx", "max_ep_srx_ctx", "cntr_cnt", "mr_iov_limit"),
@@ -192,7 +179,7 @@ def from_record(record: Any, owner: Any, library: Library) -> Info:
     return Info(
         caps=Flag(record.caps),
         mode=Mode(record.mode),
-        addr_format=_member(AddrFormat)(record.addr_format),
+        addr_format=member(AddrFormat)(record.addr_format),
         src_addr=_bytes(record.src_addr, record.src_addrlen),
         dest_addr=_bytes(record.dest_addr, record.dest_addrlen),
         tx_attr=tx_attr(record.tx_attr),
