@@ -43,25 +43,24 @@ PYTEST_ARGUMENTS = (
 
 
 @contextmanager
-def own_plugins_only() -> Iterator[None]:
-    """Keep plugins that happen to be installed out of the run."""
-    name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
+def _own_environment() -> Iterator[None]:
+    """Keep plugins and options that happen to be around out of the run."""
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(before)
 
 
-def run_pytest(cases: Path, plugin: object) -> int:
-    """Run pytest over the cases with one plugin of ours."""
-    with own_plugins_only():
+def run_pytest(cases: Path, plugin: object) -> None:
+    """Run pytest over the cases with one plugin of ours; what goes wrong inside is the plugin's to tell."""
+    with _own_environment():
         arguments = ["-c", os.devnull, f"--rootdir={cases}", *PYTEST_ARGUMENTS, str(cases)]
-        return int(pytest.main(arguments, plugins=[plugin]))
+        code = pytest.main(arguments, plugins=[plugin])
+    if code == pytest.ExitCode.USAGE_ERROR:
+        raise RuntimeError(f"pytest does not take our arguments for {cases}")
 
 
 @dataclass(frozen=True)
@@ -190,9 +189,14 @@ def select(words: Collection[str], requirements: Requirements, catalogue: Catalo
             raise SelectionError(f"nothing is called {word!r}: no requirement, area, chapter or case{near}")
         ids.update(found_ids)
         cases.update(found_cases)
-    selection = Selection(frozenset(ids) if ids else None, frozenset(cases) if cases else None)
+    return Selection(frozenset(ids) if ids else None, frozenset(cases) if cases else None)
+
+
+def runnable(words: Collection[str], requirements: Requirements, catalogue: Catalogue) -> Selection:
+    """Read a selection that at least one case must meet; raises SelectionError."""
+    selection = select(words, requirements, catalogue)
     if not any(selection.wants(case.name, case.ids) for case in catalogue.cases):
-        raise SelectionError(f"no case decides {' '.join(words)}")
+        raise SelectionError(f"no case decides {' '.join(words)}" if words else "there is no case to run")
     return selection
 
 

@@ -53,7 +53,7 @@ def run_one(settings: Settings, *, verbose: bool = False) -> Exit:
     """Judge one target."""
     console = make_console()
     one = Run(settings)
-    stored = sum(1 for path in settings.database.rglob("*") if path.is_file())
+    stored = len({path.parent.parent for path in settings.database.rglob("*") if path.is_file()})
     begin(console, tool(), one.requirements.spec_version, settings.seed, stored)
     one.open()
     if one.configurations:

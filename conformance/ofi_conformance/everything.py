@@ -75,7 +75,8 @@ def _targets() -> tuple[list[str], list[str]]:
     try:
         found = {offer.provider for offer in survey()}
     except NothingToJudge as error:
-        notes.append(f"libfabric providers were not judged: {error}")
+        names = ", ".join(f"libfabric:{name}" for name in PROVIDERS)
+        notes.append(f"{names} were not judged: {error}")
         if "libfabric1" not in str(error):
             notes.append(INSTALL)
         return [], notes

@@ -36,6 +36,12 @@ class Failure:
     file: str = ""
 
 
+def reason(explanation: Explanation) -> str:
+    """An explanation's last word, for a row."""
+    text = explanation.however.removeprefix("However, ").removeprefix("However ")
+    return text[:1].upper() + text[1:]
+
+
 @dataclass
 class Entry:
     """What one case says about one requirement in one configuration."""

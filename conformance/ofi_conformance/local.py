@@ -22,7 +22,7 @@ from kfabric.model.verdict import Explanation
 from .casebook import Tally
 from .evidence import BodyEvidence
 from .kit.journal import last_words
-from .ledger import Failure
+from .ledger import Failure, reason
 from .local_node import perform
 from .nodes import NodeDied
 from .search import Plan, Search, Trial
@@ -221,7 +221,7 @@ class Local:
             rate=rate if rate is not None and rate[0] < rate[1] else None,
             stored=stored,
         )
-        self._tally.fail(failure, broken.explanation.however)
+        self._tally.fail(failure, reason(broken.explanation))
 
 
 def _let(checks: list[dict[str, Any]]) -> tuple[str, ...]:

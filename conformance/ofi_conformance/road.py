@@ -23,7 +23,7 @@ from kfabric.model.program import Program
 from kfabric.model.verdict import Explanation, Finding, Judgement
 
 from .casebook import Tally
-from .ledger import Failure
+from .ledger import Failure, reason
 from .search import Plan, Search, Trial
 from .stage import Stage, epitaph
 
@@ -108,8 +108,8 @@ class Road:
             elif judgement.finding is Finding.KEPT:
                 self._tally.kept(judgement.requirement, judgement.weight)
             else:
-                however = judgement.explanation.however if judgement.explanation else "the evidence does not decide"
-                self._tally.unsettled(judgement.requirement, however)
+                why = reason(judgement.explanation) if judgement.explanation else "the evidence does not decide"
+                self._tally.unsettled(judgement.requirement, why)
         if run.died is not None:
             self._mourn(run, run.died)
         return run
@@ -164,4 +164,4 @@ class Road:
             stored=stored,
             note="" if confirmed else "seen once; the recorded History is the evidence",
         )
-        self._tally.fail(failure, explanation.however)
+        self._tally.fail(failure, reason(explanation))

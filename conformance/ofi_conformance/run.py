@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from .catalogue import Catalogue, SelectionError, collect, run_pytest, select
+from .catalogue import Catalogue, SelectionError, collect, run_pytest, runnable
 from .configuration import Configuration, NothingToJudge, matrix
 from .ledger import Ledger, Trouble
 from .nodes import NodeDied, NodeSpec
@@ -79,7 +79,7 @@ class Run:
         self.requirements = requirements or all_requirements()
         self.catalogue: Catalogue = collect(settings.cases)
         try:
-            self.selection = select(settings.selection, self.requirements, self.catalogue)
+            self.selection = runnable(settings.selection, self.requirements, self.catalogue)
             waivers = load_waivers(settings.waivers) if settings.waivers else []
             prepare(settings.out)
         except SelectionError as error:

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import HypothesisException, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
@@ -120,6 +120,7 @@ class _Hunt(Generic[V, R]):
         self._error: Exception | None = None
         self._until = 0.0
         self._calls = 0
+        self._stored: _Stored | None = None
 
     def probe(self, value: V) -> None:
         if self._error is not None or (self.focus is not None and time.monotonic() > self._until):
@@ -137,17 +138,16 @@ class _Hunt(Generic[V, R]):
             return
         if self.focus is None:
             self.focus = new[0]
-            self.stored = self._calls <= self._known
+            self.stored = self._stored is not None and self._calls <= self._stored.known
             self._until = time.monotonic() + self.search.plan.shrink_seconds
         if self.focus in new:
             raise _Broken(self.focus)
 
     def go(self) -> None:
         plan = self.search.plan
-        database = self._database()
-        test = hypothesis.settings(
+        settings = hypothesis.settings(
             max_examples=max(1, plan.examples),
-            database=database,
+            database=self._database(),
             deadline=None,
             derandomize=False,
             print_blob=False,
@@ -155,8 +155,10 @@ class _Hunt(Generic[V, R]):
             report_multiple_bugs=False,
             phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
-        )(hypothesis.given(self.search.strategy)(self._function()))
-        test = hypothesis.seed(plan.seed * 1009 + self.number)(test)
+        )
+        given = hypothesis.given(self.search.strategy)(self._function())
+        # In this order: a seed alone would switch the database off.
+        test = settings(hypothesis.seed(plan.seed * 1009 + self.number)(given))
         try:
             test()
         except _Broken:
@@ -175,12 +177,33 @@ class _Hunt(Generic[V, R]):
 
         return probe
 
-    def _database(self) -> DirectoryBasedExampleDatabase | None:
+    def _database(self) -> _Stored | None:
         root = self.search.plan.database
         if root is None:
-            self._known = 0
             return None
         ignored = hashlib.sha256("\n".join(sorted(self.search.done)).encode()).hexdigest()[:12]
-        place = root / (f"after-{ignored}" if self.search.done else "first")
-        self._known = sum(1 for entry in place.rglob("*") if entry.is_file()) if place.is_dir() else 0
-        return DirectoryBasedExampleDatabase(str(place))
+        self._stored = _Stored(root / (f"after-{ignored}" if self.search.done else "first"))
+        return self._stored
+
+
+class _Stored(ExampleDatabase):
+    """Examples in a directory, and how many of them were handed out."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self._inner = DirectoryBasedExampleDatabase(str(place))
+        self.known = 0
+
+    def fetch(self, key: bytes) -> Iterator[bytes]:
+        """Examples under a key."""
+        for value in self._inner.fetch(key):
+            self.known += 1
+            yield value
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """Keep an example."""
+        self._inner.save(key, value)
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """Forget an example."""
+        self._inner.delete(key, value)

@@ -108,7 +108,7 @@ def _short(text: str, size: int) -> str:
 def begin(console: Console, record_tool: dict[str, str], spec: str, seed: int, stored: int) -> None:
     """The first line."""
     revision = f" ({record_tool['revision']})" if record_tool["revision"] else ""
-    again = f" · {stored} stored failures replayed first" if stored else ""
+    again = f" · stored inputs of {stored} failures are tried first" if stored else ""
     console.print(
         Text(f"ofi-conform {record_tool['version']}{revision} · spec kfabric {spec} · seed {seed}{again}", "bold")
     )

@@ -61,7 +61,8 @@ def chapters(record: dict[str, Any]) -> list[dict[str, Any]]:
         words = [row["id"], row["title"], row["text"], row["why"], row["verdict"], *sorted(names)]
         chapter["rows"].append({**row, "words": " ".join(words).lower()})
     for chapter in found.values():
-        chapter["counts"] = Counter(row["verdict"] for row in chapter["rows"])
+        counts = Counter(row["verdict"] for row in chapter["rows"])
+        chapter["counts"] = {name: counts[name] for name in ICONS if counts[name]}
     return list(found.values())
 
 
