@@ -109,3 +109,19 @@ def test_simplest_program_is_short(name: str) -> None:
     where = next(where for where, end in ENDS.items() if entry.needs <= end.caps and entry.where(end))
     simplest = find(entry.make(promised(where)), lambda program: True, settings=QUICK)
     assert sum(1 for _ in simplest.steps()) <= 12, render(simplest)
+
+
+@pytest.mark.parametrize("where", ENDS)
+def test_sweeps_are_sound(where: str) -> None:
+    guarantees, caps = promised(where), ENDS[where].caps
+    plain = [*programs.message_sweep(guarantees)] if "MSG" in caps else []
+    plain += programs.message_sweep(guarantees, tagged=True) if "TAGGED" in caps else []
+    plain += [*programs.rma_sweep(guarantees), programs.segments(guarantees)] if "RMA" in caps else []
+    plain += programs.atomic_sweep(guarantees)
+    refused = [*programs.protection_sweep(guarantees)] if "RMA" in caps else []
+    assert len(plain) > 1
+    for program in plain:
+        assert programs.problems(program, guarantees) == [], program.name
+    for program in refused:
+        assert programs.problems(program, guarantees, violations=True) == [], program.name
+        assert programs.problems(program, guarantees) != [], "a violation is one"

@@ -19,9 +19,10 @@ from .levels import delivery_atomics, delivery_messages, delivery_writes, reuse_
 from .messages import buffers_unexpected, directed, message_streams, truncation, unexpected
 from .ordering import message_order, same_bytes, same_element, send_after_atomic, send_after_write
 from .persistence import commit_to_volatile, commits, committed_writes, persistent_byte_map
-from .protection import attempts, protection
+from .protection import attempts, protection, protection_sweep
 from .rma import rma_both_ways, rma_byte_map
 from .sound import problems
+from .sweeps import message_sweep, rma_sweep, segments
 from .tagged import tagged_matching, tagged_unexpected
 
 __all__ = [
@@ -45,17 +46,21 @@ __all__ = [
     "fenced_writes",
     "message_order",
     "message_streams",
+    "message_sweep",
     "offers",
     "persistent_byte_map",
     "place",
     "problems",
     "protection",
+    "protection_sweep",
     "reports",
     "reuse_after_completion",
     "rma_both_ways",
     "rma_byte_map",
+    "rma_sweep",
     "same_bytes",
     "same_element",
+    "segments",
     "send_after_atomic",
     "send_after_write",
     "tagged_matching",

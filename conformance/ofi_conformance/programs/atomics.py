@@ -17,10 +17,10 @@ from hypothesis.strategies import DrawFn
 
 from kfabric.model.datatypes import SIZES, Element, bits, encode, is_integer, is_signed
 from kfabric.model.guarantees import End, Guarantees
-from kfabric.model.program import Atomic, AtomicKind, Form, Location, OpMark, Program
+from kfabric.model.program import Atomic, AtomicKind, Form, Location, OpMark, Program, Recv
 
 from .draft import Draft
-from .parts import depth, level_marks, node_names, rarely
+from .parts import depth, node_names, plain_tag, rarely
 
 KINDS = {"base": AtomicKind.BASE, "fetch": AtomicKind.FETCH, "compare": AtomicKind.COMPARE}
 ALIGN = 32
@@ -83,9 +83,11 @@ def _forms(draw: DrawFn, end: End, offer: Offer, count: int) -> tuple[Form, froz
     form = draw(st.sampled_from(forms))
     if form is not Form.MSG:
         return form, frozenset()
-    marks: list[frozenset[OpMark]] = [frozenset(), *(frozenset({mark}) for mark in level_marks(end))]
-    if offer.kind is AtomicKind.BASE and count * offer.width < end.inject_size:
+    marks: list[frozenset[OpMark]] = [frozenset()]
+    if count * offer.width < end.inject_size:
         marks.append(frozenset({OpMark.INJECT}))
+    if offer.kind is AtomicKind.BASE and "DELIVERY" in end.levels:
+        marks.append(frozenset({OpMark.DELIVERY_COMPLETE}))
     return form, draw(st.sampled_from(marks))
 
 
@@ -121,6 +123,7 @@ def atomics(draw: DrawFn, guarantees: Guarantees) -> Program:
     todo = draw(st.lists(_operations(end, among, elements, sources), min_size=1, max_size=most))
     draft = Draft("atomics", guarantees, names)
     draft.region("B", SIZES[datatype] * elements, init=int.from_bytes(encode(datatype, old), "little"))
+    told = _notices(draft, [src for src, _, _ in todo])
     running: dict[str, int] = defaultdict(int)
     for src, step, wait in todo:
         posted = draft.post(src, step)
@@ -130,21 +133,36 @@ def atomics(draw: DrawFn, guarantees: Guarantees) -> Program:
         if wait or running[src] >= 3:
             draft.wait(src)
             running[src] = 0
-    _look(draft, todo)
+    _look(draft, todo, told)
     return draft.program()
 
 
-def _look(draft: Draft, todo: Sequence[tuple[str, Atomic, bool]]) -> None:
+def _notices(draft: Draft, acting: Sequence[str]) -> list[Recv]:
+    """A receive at B for a message of each initiator: without one nothing says that an update is visible there."""
+    if not {"MSG", "TAGGED"} & draft.end("B").caps:
+        return []
+    named = draft.names_source("B")
+    tag = plain_tag(draft.end("B"))
+    posted = [draft.recv("B", 1, source=src if named else None, tag=tag) for src in dict.fromkeys(acting)]
+    draft.barrier()
+    return posted
+
+
+def _look(draft: Draft, todo: Sequence[tuple[str, Atomic, bool]], told: Sequence[Recv]) -> None:
     """All wait, injected ones behind a read that flushes them where there is one; then the owner loads what it has."""
     flush = {"RMA", "READ", "REMOTE_READ"} <= draft.end("A").caps
     for src in dict.fromkeys(src for src, _, _ in todo):
-        last = [step for other, step, _ in todo if other == src][-1]
-        if flush and last.form is Form.INJECT:
-            draft.read(src, last.target)
-    for src in dict.fromkeys(src for src, _, _ in todo):
-        if any(other == src and step.form is not Form.INJECT for other, step, _ in todo):
+        mine = [step for other, step, _ in todo if other == src]
+        if flush and mine[-1].form is Form.INJECT:
+            draft.read(src, mine[-1].target)
+        if flush or any(step.form is not Form.INJECT for step in mine):
             draft.wait(src)
-    draft.barrier()
+        if told:
+            draft.wait(src, draft.send(src, "B", 1, tag=told[0].tag))
+    if told:
+        draft.wait("B", *told)
+    else:
+        draft.barrier()
     for place in sorted({step.target for _, step, _ in todo}):
         draft.load(place)
 

@@ -32,7 +32,7 @@ from kfabric.model.program import (
 
 from .atomics import offers, values
 from .draft import Draft, reports
-from .parts import Shape, depth, node_names, recv_shapes, shapes, sizes
+from .parts import Shape, depth, node_names, plain_tag, recv_shapes, shapes, sizes
 from .rma import verbs
 from .tagged import tags
 
@@ -75,7 +75,7 @@ def _remote(draw: DrawFn, end: End) -> Act:
     size = draw(st.integers(0, ROOM - 16))
     at = (Location("B", "data", draw(st.integers(0, ROOM - 16 - size)), size),)
     if verb == "read":
-        shape = draw(shapes(end, size, with_data=False, inject=False))
+        shape = draw(shapes(end, size, reading=True))
         return Act(Read("", at, form=shape.form, marks=shape.marks, iov=shape.iov))
     shape = draw(shapes(end, size, with_data="RX_CQ_DATA" not in end.mode))
     return Act(Write("", at, data=shape.data, form=shape.form, marks=shape.marks, iov=shape.iov))
@@ -114,10 +114,6 @@ def _is_quiet(end: End, act: Act) -> bool:
     return isinstance(act.step, Send) and not (reports(end, act.step) and (act.recv_ask or not end.selective))
 
 
-def _closing_tag(end: End) -> int | None:
-    return None if "MSG" in end.caps else 1
-
-
 def _post_receives(draft: Draft, todo: Sequence[Act], closing: bool) -> None:
     """One receive per message, each as large as the largest of its class, and one for the closing message."""
     sent = [act.step for act in todo if isinstance(act.step, Send)]
@@ -132,7 +128,7 @@ def _post_receives(draft: Draft, todo: Sequence[Act], closing: bool) -> None:
         else:
             draft.add("B", recv)
     if closing:
-        draft.recv("B", max(1, room), tag=_closing_tag(draft.end("B")))
+        draft.recv("B", max(1, room), tag=plain_tag(draft.end("B")))
 
 
 def _post(draft: Draft, todo: Sequence[Act]) -> None:
@@ -163,7 +159,7 @@ def completions(draw: DrawFn, guarantees: Guarantees, *, by: WaitBy = WaitBy.POL
     if region is not None and changed and "read" in verbs(end):
         draft.read("A", Location("B", region.name, 0, region.size))
     if closing:
-        draft.send("A", "B", 1, tag=_closing_tag(end))
+        draft.send("A", "B", 1, tag=plain_tag(end))
     for node in ("A", "B"):
         if any(isinstance(step, Operation) and reports(end, step) for step in draft.column(node)):
             draft.wait(node, by=by)

@@ -192,3 +192,8 @@ class Draft:
 def place(region: Region, offset: int = 0, size: int | None = None) -> Location:
     """Bytes of a region; all from ``offset`` on when no size is given."""
     return Location(region.node, region.name, offset, region.size - offset if size is None else size)
+
+
+def whole(end: End, region: Region) -> Location:
+    """The whole region, or as much of it as one operation of this end may move."""
+    return place(region, 0, min(region.size, end.max_msg_size))

@@ -15,7 +15,7 @@ from hypothesis.strategies import DrawFn
 from kfabric.model.guarantees import Guarantees
 from kfabric.model.program import Form, OpMark, Program, Recv
 
-from .draft import Draft, place
+from .draft import Draft, place, whole
 from .messages import Message, post_receive
 from .ordering import mixed_sizes
 from .parts import MODEST, Shape, depth, node_names, shapes
@@ -55,7 +55,7 @@ def fenced_writes(draw: DrawFn, guarantees: Guarantees) -> Program:
         if kind == "write":
             draft.write("A", at, form=Form.MSG, marks=marks)
         else:
-            draft.read("A", place(region), form=Form.MSG, marks=marks - {DELIVER})
+            draft.read("A", whole(end, region), form=Form.MSG, marks=marks - {DELIVER})
         draft.wait("A")
         draft.barrier()
     draft.load(place(region, 0, min(region.size, MODEST)))

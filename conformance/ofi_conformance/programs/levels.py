@@ -12,10 +12,10 @@ from hypothesis.strategies import DrawFn
 
 from kfabric.model.datatypes import encode
 from kfabric.model.guarantees import End, Guarantees
-from kfabric.model.program import Atomic, AtomicKind, Form, Location, OpMark, Program, Send, Write
+from kfabric.model.program import Atomic, AtomicKind, Form, OpMark, Program, Send, Write
 
 from .atomics import offers, values
-from .draft import Draft, place
+from .draft import Draft, place, whole
 from .messages import Message, post_receive, post_sends
 from .parts import MODEST, Shape, cuts, depth, level_marks, node_names, rarely, recv_shapes, shapes, sizes
 from .rma import verbs
@@ -56,7 +56,7 @@ def delivery_writes(draw: DrawFn, guarantees: Guarantees) -> Program:
     for at in dict.fromkeys((place(region, 0, edge), place(region, region.size - edge, edge))):
         draft.load(at)
     if third:
-        draft.read("C", place(region))
+        draft.read("C", whole(end, region))
         draft.wait("C")
     return draft.program()
 
@@ -130,7 +130,7 @@ def reuse_after_completion(draw: DrawFn, guarantees: Guarantees) -> Program:
             tag = 1 if kind == "tagged" else None
             _reuse(draft, draft.send("A", "B", size, form=shape.form, marks=shape.marks, iov=shape.iov, tag=tag), shape)
     if region is not None and "read" in verbs(end):
-        draft.read("A", Location("B", region.name, 0, region.size))
+        draft.read("A", whole(end, region))
         draft.wait("A")
     if len(written) < len(todo):
         draft.wait("B")

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn
 
 from kfabric.model.guarantees import End, Guarantees
 from kfabric.model.program import Form, OpMark, Program, Recv, Send
 
 from .draft import Draft, reports
-from .parts import MODEST, Shape, depth, node_names, often, rarely, recv_shapes, shapes, sizes
+from .parts import MODEST, Shape, depth, node_names, often, plain_tag, rarely, recv_shapes, shapes, sizes
 
 MOST = 8
 """Messages of one Program."""
@@ -50,12 +50,12 @@ def routes(draw: DrawFn, names: Sequence[str]) -> tuple[str, str]:
 
 @st.composite
 def messages(draw: DrawFn, guarantees: Guarantees, names: Sequence[str], *, cap: int = 256 * 1024) -> Message:
-    """Any untagged message between the nodes."""
+    """Any message between the nodes: untagged, or with one tag where there are only tagged ones."""
     src, dst = draw(routes(names))
     end = guarantees.end(src)
     size = draw(sizes(end, cap=cap))
     shape = draw(shapes(end, size))
-    return Message(src, dst, size, shape, pause=draw(rarely()), reuse=draw(st.booleans()))
+    return Message(src, dst, size, shape, plain_tag(end), pause=draw(rarely()), reuse=draw(st.booleans()))
 
 
 def in_order(guarantees: Guarantees, stream: Sequence[Message], dst: str) -> bool:
@@ -238,14 +238,3 @@ def directed(draw: DrawFn, guarantees: Guarantees) -> Program:
     post_sends(draft, stream)
     finish(draft, stream)
     return draft.program()
-
-
-def supported(guarantees: Guarantees, *caps: str) -> bool:
-    """Whether both ends offer all the capabilities."""
-    ends = [end for _, end in guarantees.ends] or [guarantees.default]
-    return all(cap in end.caps for end in ends for cap in caps)
-
-
-def either(*choices: SearchStrategy[Program] | None) -> SearchStrategy[Program]:
-    """One of those strategies that the configuration has."""
-    return st.one_of([choice for choice in choices if choice is not None])

@@ -19,7 +19,7 @@ from kfabric.model.program import Atomic, AtomicKind, Location, Program
 from .atomics import Offer, offers, values
 from .draft import Draft, place
 from .messages import Message, finish, post_receive, post_sends
-from .parts import LARGE, MODEST, Shape, depth, node_names, shapes, sizes
+from .parts import LARGE, MODEST, Shape, depth, node_names, plain_tag, shapes, sizes
 from .rma import verbs
 
 MOST = 8
@@ -98,7 +98,7 @@ def send_after_atomic(draw: DrawFn, guarantees: Guarantees) -> Program:
     draft = Draft("send_after_atomic", guarantees, node_names(2))
     old = draw(st.sampled_from(values(offer.datatype)))
     region = draft.region("B", offer.width, init=int.from_bytes(encode(offer.datatype, (old,)), "little"))
-    tag = None if "MSG" in end.caps else 1
+    tag = plain_tag(end)
     length = draw(mixed_sizes(end, cap=MODEST))
     message = Message("A", "B", length, draw(shapes(end, length)), tag)
     recv = draft.recv("B", length, tag=tag)
@@ -138,7 +138,7 @@ def same_bytes(draw: DrawFn, guarantees: Guarantees) -> Program:
     for verb in todo:
         part = draw(st.sampled_from([size, size, min(size, 8), max(1, size // 2)]))
         at = place(region, draw(st.sampled_from([0, size - part])), part)
-        shape = draw(shapes(end, part, with_data=False, inject=verb == "write"))
+        shape = draw(shapes(end, part, with_data=False, reading=verb == "read"))
         if verb == "write":
             draft.write("A", at, form=shape.form, marks=shape.marks, iov=shape.iov)
         else:

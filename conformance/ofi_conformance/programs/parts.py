@@ -97,50 +97,31 @@ def cq_data(end: End) -> SearchStrategy[int | None]:
 
 
 @st.composite
-def msg_marks(draw: DrawFn, end: End, *, inject: bool, selective_choice: bool = False) -> frozenset[OpMark]:
-    """Marks for a call that takes flags. ``inject``: the size allows FI_INJECT."""
-    marks: set[OpMark] = set()
-    kinds = ["none", "level"] + (["inject"] if inject else [])
-    kind = draw(st.sampled_from(kinds))
+def msg_marks(draw: DrawFn, end: End, *, inject: bool) -> frozenset[OpMark]:
+    """Marks for a send or write by the call that takes flags. ``inject``: the size allows FI_INJECT."""
+    kind = draw(st.sampled_from(["none", "level", *(["inject"] if inject else [])]))
     if kind == "level":
-        levels = level_marks(end)
-        if levels:
-            marks.add(draw(st.sampled_from(levels)))
-    elif kind == "inject":
-        marks.add(OpMark.INJECT)
-    if selective_choice and draw(st.booleans()):
-        marks.add(OpMark.COMPLETION)
-    return frozenset(marks)
+        return frozenset({draw(st.sampled_from(level_marks(end)))}) if level_marks(end) else frozenset()
+    return frozenset({OpMark.INJECT}) if kind == "inject" else frozenset()
 
 
 @st.composite
-def shapes(
-    draw: DrawFn,
-    end: End,
-    size: int,
-    *,
-    with_data: bool = True,
-    vector: bool = True,
-    inject: bool = True,
-    selective_choice: bool = False,
-) -> Shape:
-    """Any legal way to post ``size`` bytes from this end.
+def shapes(draw: DrawFn, end: End, size: int, *, with_data: bool = True, reading: bool = False) -> Shape:
+    """Any legal way to post ``size`` bytes from this end; ``reading``: into it, where no data and no level go along.
 
-    ``with_data`` allows remote CQ data, ``selective_choice`` allows operations that do not ask for their completion.
     The INJECT mark is drawn below the inject size only: texts differ on whether the flag includes the limit itself.
     """
-    injectable = inject and end.inject_size > 0 and size <= end.inject_size
     forms = [Form.PLAIN, Form.MSG]
-    if vector and end.iov_limit > 1 and size > 1:
+    if end.iov_limit > 1 and size > 1:
         forms.append(Form.VECTOR)
-    if injectable:
+    if not reading and end.inject_size > 0 and size <= end.inject_size:
         forms.append(Form.INJECT)
     form = draw(st.sampled_from(forms))
-    data = draw(cq_data(end)) if with_data and form is not Form.VECTOR else None
+    data = draw(cq_data(end)) if with_data and not reading and form is not Form.VECTOR else None
     if form is Form.VECTOR:
         return Shape(form, iov=draw(cuts(size, end.iov_limit)))
     if form is Form.MSG:
-        marks = draw(msg_marks(end, inject=inject and size < end.inject_size, selective_choice=selective_choice))
+        marks = frozenset[OpMark]() if reading else draw(msg_marks(end, inject=size < end.inject_size))
         return Shape(form, marks, draw(cuts(size, end.iov_limit)), data)
     return Shape(form, data=data)
 
@@ -172,3 +153,8 @@ def node_names(count: int) -> tuple[str, ...]:
 def depth(end: End, most: int) -> int:
     """How many operations one end may have outstanding in one direction, at most ``most``."""
     return max(1, min(most, end.tx_size or most, end.rx_size or most))
+
+
+def plain_tag(end: End) -> int | None:
+    """What an ordinary message carries for a tag: nothing, or a fixed one where there are only tagged messages."""
+    return None if "MSG" in end.caps else 1

@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from kfabric.model.guarantees import End, Guarantees
 from kfabric.model.program import Form, OpMark, Program
 
-from .draft import Draft, place
+from .draft import Draft, place, whole
 from .parts import MODEST, cuts, node_names, sizes
 from .rma import rma_byte_map, verbs
 
@@ -52,7 +52,7 @@ def committed_writes(draw: DrawFn, guarantees: Guarantees) -> Program:
     draft.load(place(region, region.size - min(8, region.size)))
     draft.load(place(region))
     if third:
-        draft.read("C", place(region))
+        draft.read("C", whole(end, region))
         draft.wait("C")
     return draft.program()
 

@@ -2,8 +2,8 @@
 """A Program run against an abstract fabric, to show that it can end whatever a conforming provider does.
 
 The fabric here is the least helpful one that keeps the promises: it buffers nothing, completes a send only when a
-receive took it, and picks any schedule and, without SAS, any delivery order. Of datagrams it drops what finds no room. A
-wait that can hang here is the Program's own mistake. Says nothing about values: those are the Judge's.
+receive took it, and picks any schedule and, without SAS, any delivery order. Of datagrams it drops what finds no room.
+A wait that can hang here is the Program's own mistake. Says nothing about values: those are the Judge's.
 """
 
 from __future__ import annotations

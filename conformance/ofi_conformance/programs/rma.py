@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Remote memory as a byte map (chapter RMA): overlapping writes and reads of one or two nodes, with loads and stores.
 
-A Program is a few phases. In a phase any initiator posts, with waits where it likes; at its end all wait, pass a
-barrier, and the owner of the memory looks at it or changes it. So the owner never races with the network, while the
-initiators race with each other as much as they like: the Judge knows what may come of it.
+A Program is a few phases. In a phase any initiator posts, with waits where it likes; at its end all wait, then pass a
+barrier or send a message to the owner of the memory, who looks at it or changes it. The initiators race with each other
+as much as they like: the Judge knows what may come of it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from kfabric.model.guarantees import End, Guarantees
-from kfabric.model.program import Form, Location, Program, Read, Region, Write
+from kfabric.model.program import Form, Location, Program, Read, Recv, Region, Write
 
 from .draft import Draft, place
-from .parts import MODEST, Shape, cuts, depth, node_names, rarely, shapes, sizes
+from .parts import MODEST, Shape, cuts, depth, node_names, plain_tag, rarely, shapes, sizes
 
 PHASE = 5
 """Remote operations of one phase, at most."""
@@ -81,7 +81,7 @@ def moves(draw: DrawFn, end: End, sources: Sequence[str], room: int, size: int |
     if len(target) > 1:
         shape = Shape(Form.MSG, iov=draw(cuts(total, end.iov_limit)))
     elif verb == "read":
-        shape = draw(shapes(end, total, with_data=False, inject=False))
+        shape = draw(shapes(end, total, reading=True))
     else:
         shape = draw(shapes(end, total, with_data="RX_CQ_DATA" not in end.mode))
     return Move(src, verb, target, shape, wait=draw(st.booleans()), reuse=draw(st.booleans()))
@@ -124,12 +124,33 @@ def settle(draft: Draft, src: str, done: Sequence[Move], region: Region) -> None
         draft.wait(src)
 
 
-def _end_of_phase(draft: Draft, sources: Sequence[str], phase: Phase, region: Region, last: bool) -> None:
+def notices(
+    draft: Draft, sources: Sequence[str], todo: Sequence[Sequence[Move]], told: Sequence[bool]
+) -> list[list[Recv]]:
+    """For each phase that is told of, one receive at B per initiator; posted before anything else happens."""
+    tag = plain_tag(draft.end("B"))
+    found: list[list[Recv]] = []
+    for moved, tell in zip(todo, told, strict=True):
+        acting = [src for src in sources if tell and any(move.src == src for move in moved)]
+        named = draft.names_source("B")
+        found.append([draft.recv("B", 1, source=src if named else None, tag=tag) for src in acting])
+    if any(found):
+        draft.barrier()
+    return found
+
+
+def _end_of_phase(
+    draft: Draft, sources: Sequence[str], phase: Phase, region: Region, told: Sequence[Recv], last: bool
+) -> None:
+    tag = plain_tag(draft.end("B"))
     for src in sources:
         settle(draft, src, phase.moves, region)
-    if not phase.loads and not phase.stores and last:
-        return
-    draft.barrier()
+        if told and any(move.src == src for move in phase.moves):
+            draft.wait(src, draft.send(src, "B", 1, tag=tag))
+    if told:
+        draft.wait("B", *told)
+    elif phase.loads or phase.stores or not last:
+        draft.barrier()
     for offset, size in phase.loads:
         draft.load(Location(region.node, region.name, offset, size))
     for offset, size in phase.stores:
@@ -155,10 +176,13 @@ def rma_byte_map(draw: DrawFn, guarantees: Guarantees, *, persistent: bool = Fal
     phases = draw(st.lists(_phases(end, sources, room, size), min_size=1, max_size=3))
     draft = Draft("rma_byte_map", guarantees, names)
     region = draft.region("B", room, persistent=persistent)
+    speaks = bool({"MSG", "TAGGED"} & end.caps)
+    told = [speaks and bool(phase.loads) and draw(st.booleans()) for phase in phases]
+    posted = notices(draft, sources, [phase.moves for phase in phases], told)
     for index, phase in enumerate(phases):
         for move in phase.moves:
             perform(draft, move, region)
-        _end_of_phase(draft, sources, phase, region, last=index == len(phases) - 1)
+        _end_of_phase(draft, sources, phase, region, posted[index], last=index == len(phases) - 1)
     return draft.program()
 
 
