@@ -29,8 +29,6 @@ from .search import Plan, Search, Trial
 from .stage import Stage
 
 V = TypeVar("V")
-MARGIN = 20.0
-"""Seconds that a body may take beyond its waits before its node counts as hung."""
 _NOTHING = object()
 
 
@@ -133,29 +131,37 @@ class Local:
     def _ask(self, path: str, body: str, options: dict[str, Any], value: object) -> Outcome:
         request = self._request(path, body, options, value)
         try:
-            sheet = self._stage.call(perform, request, timeout=self._stage.local_bound * 4 + MARGIN)
+            sheet = self._stage.call(perform, request, timeout=self._stage.body_bound)
         except NodeDied as death:
             return self._died(death)
         return self._read(sheet)
 
     def _died(self, death: NodeDied) -> Outcome:
-        """What was checked before counts; what was not is broken by a crash, and open after a hang."""
+        """What was checked before counts, but a crash breaks what was at stake; what was not reached stays open."""
         text = str(death)
         words = last_words(death.log)
-        held = {name: 1 for name in self._tally.deciding if words.checks.get(name, False)}
-        unsettled = {name: why for name, why in words.open.items() if name in self._tally.deciding and name not in held}
-        rest = [name for name in self._tally.deciding if name not in held and name not in unsettled]
+        deciding = self._tally.deciding
+        crashed = death.how in ("crash", "exit")
+        broken = {
+            name: Broken("local", _explain(entry, [entry])) for name, entry in words.broke.items() if name in deciding
+        }
+        stakes = {name for name in deciding if name in words.at and crashed}
+        held = {name: 1 for name in deciding if words.checks.get(name, False) and name not in stakes}
+        opened = words.open.items()
+        unsettled = {name: why for name, why in opened if name in deciding and name not in held and name not in stakes}
+        rest = [name for name in deciding if not (name in held or name in unsettled or name in broken)]
         sheet: dict[str, Any] = {"died": text, "trace": death.trace[-2000:], "calls": words.calls}
         sheet["log"] = words.log[-20:]
         sheet["checks"] = [{"id": name, "ok": ok, "sentence": "checked before"} for name, ok in words.checks.items()]
-        if death.how in ("crash", "exit"):
-            explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
-            stakes = [name for name in rest if name in words.at] or ([] if words.at else rest)
-            if not stakes:
-                self._tally.ledger.abort(f"{self._tally.case} in {self._tally.configuration}: {text}")
-            unsettled.update({name: f"not reached: {text}" for name in rest if name not in stakes})
-            return Outcome({name: Broken("crash", explanation) for name in stakes}, held, unsettled, True, sheet)
-        return Outcome({}, held, unsettled | dict.fromkeys(rest, text), True, sheet)
+        if not crashed:
+            return Outcome(broken, held, unsettled | dict.fromkeys(rest, text), True, sheet)
+        explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
+        blamed = [name for name in rest if name in stakes or not words.at]
+        if not blamed and not stakes:
+            self._tally.ledger.abort(f"{self._tally.case} in {self._tally.configuration}: {text}")
+        unsettled.update({name: f"not reached: {text}" for name in rest if name not in blamed})
+        broken.update({name: Broken("crash", explanation) for name in blamed})
+        return Outcome(broken, held, unsettled, True, sheet)
 
     def _read(self, sheet: dict[str, Any]) -> Outcome:
         ended = sheet["ended"]

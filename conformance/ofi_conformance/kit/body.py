@@ -109,15 +109,15 @@ class Kit:
         """Record whether the call is refused with one of the codes."""
         wanted = codes_text(codes)
         text = sentence or f"{_name(call)} is refused with {wanted}"
-        self._sheet.trying([requirement])
+        before = self._sheet.trying([requirement])
         try:
             value = call(*args, **kw)
         except FabricError as error:
-            self._sheet.trying([])
+            self._sheet.trying(before)
             accepted = codes_of(codes)
             ok = accepted is None or error.code in accepted
             return self.check(requirement, ok, text, seen=str(error), wanted=wanted)
-        self._sheet.trying([])
+        self._sheet.trying(before)
         if isinstance(value, FabricObject):
             self.keep(value)
         return self.check(requirement, False, text, seen="the call was accepted", wanted=wanted)
@@ -125,14 +125,14 @@ class Kit:
     def accepted(self, requirement: str, call: Callable[..., T], *args: Any, sentence: str = "", **kw: Any) -> T:
         """Record whether the call is accepted; the body ends here when it is not."""
         text = sentence or f"{_name(call)} is accepted"
-        self._sheet.trying([requirement])
+        before = self._sheet.trying([requirement])
         try:
             value = call(*args, **kw)
         except FabricError as error:
-            self._sheet.trying([])
+            self._sheet.trying(before)
             self.check(requirement, False, text, seen=str(error), wanted="accepted")
             raise CheckFailed(f"{requirement}: {text}, not {error}") from error
-        self._sheet.trying([])
+        self._sheet.trying(before)
         self.check(requirement, True, text)
         return self.keep(value) if isinstance(value, FabricObject) else value
 

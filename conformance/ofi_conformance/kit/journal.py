@@ -25,6 +25,8 @@ class LastWords:
     """What is known of the last body in a log: its checks by id, its latest calls, other lines."""
 
     checks: dict[str, bool] = field(default_factory=dict)
+    broke: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The first check of an id that did not hold."""
     open: dict[str, str] = field(default_factory=dict)
     at: list[str] = field(default_factory=list)
     """Ids that were at stake when it ended; empty when the body did not say."""
@@ -49,6 +51,8 @@ def last_words(log: str) -> LastWords:
             found = LastWords()
         if "checks" in entry:
             found.checks = entry["checks"]
+        if "broke" in entry:
+            found.broke.setdefault(entry["broke"]["id"], entry["broke"])
         if "open" in entry:
             found.open[entry["open"]] = entry["why"]
         if "at" in entry:

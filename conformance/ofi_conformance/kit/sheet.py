@@ -68,6 +68,8 @@ class Sheet:
         self.checks.append(entry)
         self._held[requirement] = self._held.get(requirement, True) and bool(ok)
         note(checks=self._held)
+        if not ok:
+            note(broke=entry)
         return bool(ok)
 
     def inconclusive(self, requirement: str, why: str) -> None:
@@ -76,13 +78,15 @@ class Sheet:
         self.open.append({"id": requirement, "why": why})
         note(open=requirement, why=why)
 
-    def trying(self, requirements: Collection[str]) -> None:
-        """Write down which ids are at stake from now on."""
+    def trying(self, requirements: Collection[str]) -> tuple[str, ...]:
+        """Write down which ids are at stake from now on; returns those that were before."""
         for requirement in requirements:
             self._known(requirement)
-        if requirements or self._stakes:
+        before = self._stakes
+        if requirements or before:
             note(at=list(requirements))
         self._stakes = tuple(requirements)
+        return before
 
     @property
     def failed(self) -> bool:
