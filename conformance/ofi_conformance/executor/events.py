@@ -21,8 +21,7 @@ from kfabric.model.history import (
 from kfabric.model.program import EndpointRef
 
 _KINDS: dict[str, type[Any]] = {
-    kind.word: kind
-    for kind in (Posted, Completed, Failed, Observed, Did, Waited, Passed, Counted, Content, Probed)
+    kind.word: kind for kind in (Posted, Completed, Failed, Observed, Did, Waited, Passed, Counted, Content, Probed)
 }
 _SOURCE = 7
 """Place of a completion's source among its fields."""

@@ -46,7 +46,9 @@ def check(program: Program, guarantees: Guarantees, nodes: int) -> None:
         found.append(f"it has {len(program.nodes)} nodes, the session {nodes}")
     if not found:
         for thread, op in program.operations():
-            found += [f"{op.name}: {reason}" for reason in _reasons(program, thread.node, op, guarantees.end(thread.node))]
+            found += [
+                f"{op.name}: {reason}" for reason in _reasons(program, thread.node, op, guarantees.end(thread.node))
+            ]
     if found:
         raise ProgramError(f"program {program.name!r} cannot be run here:\n" + "\n".join(f"  {line}" for line in found))
 

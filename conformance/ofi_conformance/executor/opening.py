@@ -73,12 +73,10 @@ class Port:
         self.connections: dict[Peer, Endpoint] = {}
 
     def endpoint(self, peer: Peer | None) -> Endpoint:
-        """The endpoint that reaches a peer; for a connected port without a peer, its only one."""
+        """The endpoint that reaches a peer."""
         if self.ep is not None:
             return self.ep
-        if peer is None and len(self.connections) == 1:
-            return next(iter(self.connections.values()))
-        assert peer is not None, "a receive from anybody on a port with several connections"
+        assert peer is not None, "a connected port is used without a peer"
         return self.connections[peer]
 
     def endpoints(self) -> list[Endpoint]:
@@ -232,13 +230,6 @@ class Station:
         ep.accept()
         self._event(EqEventKind.CONNECTED, bound)
         port.connections[peer] = ep
-
-    def read_events(self) -> None:
-        """Drive what only the event queue drives; events of a running Program are of no interest here."""
-        if self.eq is not None:
-            with contextlib.suppress(FabricError):
-                while self.eq.read() is not None:
-                    pass
 
     # -- memory -----------------------------------------------------------------------------------------------------
     def key(self) -> int:

@@ -28,6 +28,7 @@ from kfabric.model.program import (
     Write,
 )
 
+from .legality import connected_ports
 from .memory import Block
 from .opening import Peer, Port, Station
 
@@ -89,9 +90,10 @@ class Op:
 class Posting:
     """Prepares the operations of one node for one Program."""
 
-    def __init__(self, station: Station, program: Program, roles: Mapping[str, str]) -> None:
+    def __init__(self, station: Station, program: Program, me: str, roles: Mapping[str, str]) -> None:
         self._station = station
         self._program = program
+        self._me = me
         self._roles = roles
         self.numbers = data.Numbering(program)
         self._remote: Mapping[tuple[str, str], RemoteRegion] = {}
@@ -204,11 +206,14 @@ class Posting:
     def _recv(self, op: Op, step: Recv) -> None:
         assert op.target is not None
         peer = None if step.source is None else self.peer(step.source.node, step.source.index)
-        op.endpoint = op.port.endpoint(peer)
+        op.endpoint = op.port.endpoint(peer or self._only_peer())
         tagged = step.tag is not None
         t = "t" if tagged else ""
         tag = (step.tag,) if tagged else ()
-        where: dict[str, Any] = {"src": ADDR_UNSPEC if peer is None else self._station.handle(peer), "context": op.context}
+        where: dict[str, Any] = {
+            "src": ADDR_UNSPEC if peer is None else self._station.handle(peer),
+            "context": op.context,
+        }
         if tagged:
             where["ignore"] = step.ignore
         if step.form is Form.PLAIN:
@@ -219,6 +224,13 @@ class Posting:
             self._choose(op, f"{t}recvv", views, *tag, **descs, **where)
         else:
             self._choose(op, f"{t}recvmsg", views, *tag, **descs, **where, flags=self._flags(step))
+
+    def _only_peer(self) -> Peer | None:
+        """Whom a connected port of this Program receives from; ``legality`` has seen to it that there is one."""
+        if not self._station.connected:
+            return None
+        ports = connected_ports(self._program, self._me)
+        return self.peer(ports[0].node, ports[0].index) if ports else None
 
     def _key(self, place: Location, to: int, fault: KeyFault) -> int:
         keys = self._remote[place.node, place.region].keys

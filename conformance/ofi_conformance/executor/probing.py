@@ -17,8 +17,8 @@ from kfabric.api import ADDR_UNSPEC, Errno, FabricError, Flag
 from .opening import Peer
 
 if TYPE_CHECKING:
-    from .node import Runner
     from .posting import Op
+    from .runner import Runner
 
 _MAGIC = b"\xf5ofi"
 _SIZE = 8
@@ -29,10 +29,11 @@ _MATCH_ALL = (1 << 64) - 1
 class Prober:
     """One probe of one node: ``pairs`` are (own port, peer's node in the Program, peer's port)."""
 
-    def __init__(self, runner: Runner, pairs: list[tuple[int, str, int]], recorded: bool) -> None:
+    def __init__(self, runner: Runner, pairs: list[tuple[int, str, int]], recorded: bool, bound: float) -> None:
         self._runner = runner
         self._pairs = [(mine, node, index) for mine, node, index in pairs]
         self._recorded = recorded
+        self._bound = bound
         self._contexts: dict[int, tuple[str, tuple[int, str, int]]] = {}
         self._sent: set[tuple[int, str, int]] = set()
         self._seen: set[tuple[int, str, int]] = set()
@@ -52,7 +53,7 @@ class Prober:
             os.sched_yield()
         runner.agent.heard.popleft()
         self._sending = True
-        deadline = time.monotonic() + runner.bounds.probe
+        deadline = time.monotonic() + self._bound
         for pair in self._pairs:
             self._exchange(pair, deadline)
         while not self._all_there() and time.monotonic() < deadline:
@@ -112,7 +113,9 @@ class Prober:
             if mine[0] == "send":
                 self._sent.add(mine[1])
             else:
-                block = next(pair[1] for pair in self._buffers if isinstance(pair, tuple) and pair[0] == entry.op_context)
+                block = next(
+                    pair[1] for pair in self._buffers if isinstance(pair, tuple) and pair[0] == entry.op_context
+                )
                 self._arrived(block.content(), mine[1])
             return True
         if self._sending and op is not None and op.receives and op.target is not None and not op.ended:

@@ -49,6 +49,7 @@ class Run:
         bounds: Bounds,
         *,
         dgram: bool,
+        connected: bool,
         automatic: bool,
         drive: bool | None,
     ) -> None:
@@ -57,6 +58,7 @@ class Run:
         self._mailbox = mailbox
         self._bounds = bounds
         self._dgram = dgram
+        self._connected = connected
         self._automatic = automatic
         self._drive = bool(drive)
         self._may_help = automatic and drive is None
@@ -69,11 +71,12 @@ class Run:
         self._finished: set[str] = set()
         self._reports: dict[str, dict[str, Any]] = {}
         self._reasons: list[str] = []
+        self._failed: list[str] = []
         self._receives = {step.name for _, step in program.operations() if isinstance(step, Recv)}
 
     def go(self) -> Outcome:
         """Run it."""
-        document = codec.encode(self._program)
+        document = codec.dumps(self._program)
         roles = {name: node.name for name, node in self._nodes.items()}
         bounds = self._bounds.to_plain()
         whole = self._bounds.hang * 1000
@@ -148,6 +151,7 @@ class Run:
             name, word = self._hear(busy, {"at", "done"})
             self._events[name] += word[-1]
             if word[0] == "done":
+                self._failed += word[1]
                 waiting.discard(name)
                 continue
             _, thread, index, _ = word
@@ -168,7 +172,7 @@ class Run:
 
     # -- the end ----------------------------------------------------------------------------------------------------
     def _settle(self) -> None:
-        self._tell(self._nodes, ("settle",))
+        self._tell(self._nodes, ("settle", self._failed))
         for name, (_, report, events) in self._gather("settled").items():
             self._events[name] += events
             self._reports[name] = report
@@ -206,7 +210,9 @@ class Run:
     def _unreceived(self, node: str) -> int:
         """Messages sent to a node beyond those it has received."""
         posted = self._all("posted")
-        sends = [s for _, s in self._program.operations() if isinstance(s, Send) and s.to.node == node and s.name in posted]
+        sends = [
+            s for _, s in self._program.operations() if isinstance(s, Send) and s.to.node == node and s.name in posted
+        ]
         return len(sends) - len(self._reports[node]["received"])
 
     def _base_atomics(self) -> bool:
@@ -234,8 +240,9 @@ class Run:
         for one, other in pairs:
             involved[one[0]].append((one[1], other[0], other[1]))
             involved[other[0]].append((other[1], one[0], one[1]))
+        bound = self._bounds.settle if self._connected and self._all("failed") else self._bounds.probe
         for name, mine in involved.items():
-            self._nodes[name].tell(("probe", mine, recorded))
+            self._nodes[name].tell(("probe", mine, recorded, bound))
         for name, word in self._gather("polled").items():
             self._events[name] += word[-1]
         self._tell(self._nodes, ("go", -1))
@@ -329,4 +336,6 @@ DRIVEN = "progress was driven at barriers although the configuration promises au
 
 def epitaph(name: str, seq: int, at: int, death: NodeDied) -> Died:
     """A death as an event of the node's history."""
-    return Died(name, seq, at, death.how, death.intent or death.last, death.signal, death.status, death.trace or death.log)
+    return Died(
+        name, seq, at, death.how, death.intent or death.last, death.signal, death.status, death.trace or death.log
+    )

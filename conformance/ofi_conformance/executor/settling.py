@@ -30,8 +30,8 @@ from kfabric.model.program import (
 from .probing import Prober
 
 if TYPE_CHECKING:
-    from .node import Runner
     from .posting import Op
+    from .runner import Runner
 
 _LAST_POLLS = 10
 """Progress calls that come back empty before counters are read."""
@@ -46,17 +46,20 @@ class Settling:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._program = runner.program
+        self._failed: set[str] = set()
+        """Operations of any node known to have failed: nothing need come of them."""
 
     def run(self) -> bool:
         """Follow the coordinator until the run is over; whether all open receives were taken back."""
         runner = self._runner
-        runner.agent.say(("done", runner.fresh()))
+        runner.agent.say(("done", [op.name for op in runner.ops.values() if op.failed], runner.fresh()))
         while True:
             word = self._next_word()
             if word[0] == "settle":
+                self._failed = set(word[1])
                 runner.agent.say(("settled", self._settle(), runner.fresh()))
             elif word[0] == "probe":
-                prober = runner.prober = Prober(runner, word[1], recorded=word[2])
+                prober = runner.prober = Prober(runner, word[1], recorded=word[2], bound=word[3])
                 try:
                     arrived = prober.run()
                 finally:
@@ -143,7 +146,7 @@ class Settling:
     def _sends_to(self, index: int) -> Iterator[tuple[str, Send]]:
         here = EndpointRef(self._runner.me, index)
         for thread, step in self._program.operations():
-            if isinstance(step, Send) and step.to == here:
+            if isinstance(step, Send) and step.to == here and step.name not in self._failed:
                 yield thread.node, step
 
     def _receives_expected(self) -> int:
@@ -165,7 +168,10 @@ class Settling:
         return sum(
             1
             for _, step in self._program.operations()
-            if isinstance(step, Write) and step.data is not None and step.target[0].node == self._runner.me and self._lands(step)
+            if isinstance(step, Write)
+            and step.data is not None
+            and step.target[0].node == self._runner.me
+            and self._lands(step)
         )
 
     def _lands(self, step: Write | Read | Atomic) -> bool:
@@ -174,7 +180,7 @@ class Settling:
         wanted = {Access.REMOTE_READ} if isinstance(step, Read) else {Access.REMOTE_WRITE}
         if isinstance(step, Atomic) and step.kind is not AtomicKind.BASE:
             wanted = {Access.REMOTE_READ, Access.REMOTE_WRITE} if step.op != "ATOMIC_READ" else {Access.REMOTE_READ}
-        if step.key is not KeyFault.NONE:
+        if step.key is not KeyFault.NONE or step.name in self._failed:
             return False
         for place in places:
             region = self._program.region(place.node, place.region)
@@ -189,7 +195,9 @@ class Settling:
             content = None
             for start, wanted in self._written(name):
                 content = block.content() if content is None else content
-                if content[start : start + len(wanted)] != wanted and not self._covered(name, content, start, len(wanted)):
+                if content[start : start + len(wanted)] != wanted and not self._covered(
+                    name, content, start, len(wanted)
+                ):
                     lacking.add(name)
                     break
         return lacking
@@ -218,7 +226,9 @@ class Settling:
                     known.add(wanted[place - offset])
         for _, step in self._program.operations():
             if isinstance(step, Atomic) and (step.target.node, step.target.region) == (self._runner.me, region):
-                for place in range(max(start, step.target.offset), min(start + size, step.target.offset + step.target.size)):
+                for place in range(
+                    max(start, step.target.offset), min(start + size, step.target.offset + step.target.size)
+                ):
                     allowed[place - start] = None
         return all(known is None or content[start + i] in known for i, known in enumerate(allowed))
 
