@@ -113,15 +113,31 @@ def test_simplest_program_is_short(name: str) -> None:
 
 @pytest.mark.parametrize("where", ENDS)
 def test_sweeps_are_sound(where: str) -> None:
-    guarantees, caps = promised(where), ENDS[where].caps
-    plain = [*programs.message_sweep(guarantees)] if "MSG" in caps else []
-    plain += programs.message_sweep(guarantees, tagged=True) if "TAGGED" in caps else []
-    plain += [*programs.rma_sweep(guarantees), programs.segments(guarantees)] if "RMA" in caps else []
+    guarantees, end = promised(where), ENDS[where]
+    plain = [*programs.completion_sweep(guarantees), *programs.injection_sweep(guarantees)]
     plain += programs.atomic_sweep(guarantees)
-    refused = [*programs.protection_sweep(guarantees)] if "RMA" in caps else []
-    assert len(plain) > 1
+    late: list[Program] = []
+    refused: list[Program] = []
+    if "MSG" in end.caps:
+        plain += programs.message_sweep(guarantees)
+    if "TAGGED" in end.caps:
+        plain += programs.message_sweep(guarantees, tagged=True)
+        plain += programs.tagged_classics(guarantees)
+    if messages(end):
+        plain += [programs.overtaking(guarantees), programs.batch(guarantees)]
+        late += [*programs.truncation_sweep(guarantees)]
+    if end.ep_type == "DGRAM":
+        late.append(programs.unwanted(guarantees))
+    if "RMA" in end.caps:
+        plain += [*programs.rma_sweep(guarantees), programs.segments(guarantees)]
+        refused += programs.protection_sweep(guarantees)
+    if "RMA" in end.caps and messages(end) and end.cq_data_size:
+        plain += programs.told_by_data(guarantees)
+    assert len(plain) > 2
     for program in plain:
         assert programs.problems(program, guarantees) == [], program.name
+    for program in late:
+        assert programs.problems(program, guarantees, late=True) == [], program.name
     for program in refused:
         assert programs.problems(program, guarantees, violations=True) == [], program.name
         assert programs.problems(program, guarantees) != [], "a violation is one"

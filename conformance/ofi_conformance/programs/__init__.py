@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from .atomics import atomic_sweep, atomics, offers
 from .cancelling import cancelled_receives
-from .completions import completions
+from .completions import completion_sweep, completions
 from .counters import counted, counted_errors
 from .draft import Draft, place, reports
 from .fence import fenced_messages, fenced_writes
@@ -20,21 +20,33 @@ from .messages import buffers_unexpected, directed, message_streams, truncation,
 from .ordering import message_order, same_bytes, same_element, send_after_atomic, send_after_write
 from .persistence import commit_to_volatile, commits, committed_writes, persistent_byte_map
 from .protection import attempts, protection, protection_sweep
-from .rma import rma_both_ways, rma_byte_map
+from .rma import rma_both_ways, rma_byte_map, verbs
 from .sound import problems
-from .sweeps import message_sweep, rma_sweep, segments
-from .tagged import tagged_matching, tagged_unexpected
+from .sweeps import (
+    batch,
+    injection_sweep,
+    message_sweep,
+    overtaking,
+    rma_sweep,
+    segments,
+    told_by_data,
+    truncation_sweep,
+    unwanted,
+)
+from .tagged import tagged_classics, tagged_matching, tagged_unexpected
 
 __all__ = [
     "Draft",
     "atomic_sweep",
     "atomics",
     "attempts",
+    "batch",
     "buffers_unexpected",
     "cancelled_receives",
     "commit_to_volatile",
     "commits",
     "committed_writes",
+    "completion_sweep",
     "completions",
     "counted",
     "counted_errors",
@@ -44,10 +56,12 @@ __all__ = [
     "directed",
     "fenced_messages",
     "fenced_writes",
+    "injection_sweep",
     "message_order",
     "message_streams",
     "message_sweep",
     "offers",
+    "overtaking",
     "persistent_byte_map",
     "place",
     "problems",
@@ -63,8 +77,13 @@ __all__ = [
     "segments",
     "send_after_atomic",
     "send_after_write",
+    "tagged_classics",
     "tagged_matching",
     "tagged_unexpected",
+    "told_by_data",
     "truncation",
+    "truncation_sweep",
     "unexpected",
+    "unwanted",
+    "verbs",
 ]

@@ -8,7 +8,7 @@ the same bytes, a last message), so that a Program leaves nothing behind; nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from kfabric.model.guarantees import End, Guarantees
 from kfabric.model.program import (
     Atomic,
+    AtomicKind,
     EndpointRef,
     Form,
     Location,
@@ -32,7 +33,7 @@ from kfabric.model.program import (
 
 from .atomics import offers, values
 from .draft import Draft, reports
-from .parts import Shape, depth, node_names, plain_tag, recv_shapes, shapes, sizes
+from .parts import Shape, depth, every_shape, node_names, plain_tag, recv_shapes, shapes, sizes
 from .rma import verbs
 from .tagged import tags
 
@@ -144,12 +145,10 @@ def _post(draft: Draft, todo: Sequence[Act]) -> None:
             draft.reuse("A", step)
 
 
-@st.composite
-def completions(draw: DrawFn, guarantees: Guarantees, *, by: WaitBy = WaitBy.POLL) -> Program:
-    """Operations of every kind from A to B; every completion is accounted for."""
+def account(name: str, guarantees: Guarantees, todo: Sequence[Act], by: WaitBy = WaitBy.POLL) -> Program:
+    """The Program in which A does all that, and B has posted what it takes."""
     end = guarantees.default
-    todo = draw(st.lists(acts(end), min_size=1, max_size=depth(end, 6)))
-    draft = Draft("completions", guarantees, node_names(2))
+    draft = Draft(name, guarantees, node_names(2))
     closing = any(_is_quiet(end, act) for act in todo)
     region = draft.region("B", ROOM) if any(not isinstance(act.step, Send) for act in todo) else None
     _post_receives(draft, todo, closing)
@@ -164,3 +163,56 @@ def completions(draw: DrawFn, guarantees: Guarantees, *, by: WaitBy = WaitBy.POL
         if any(isinstance(step, Operation) and reports(end, step) for step in draft.column(node)):
             draft.wait(node, by=by)
     return draft.program()
+
+
+@st.composite
+def completions(draw: DrawFn, guarantees: Guarantees, *, by: WaitBy = WaitBy.POLL) -> Program:
+    """Operations of every kind from A to B; every completion is accounted for."""
+    end = guarantees.default
+    todo = draw(st.lists(acts(end), min_size=1, max_size=depth(end, 6)))
+    return account("completions", guarantees, todo, by)
+
+
+def completion_sweep(guarantees: Guarantees) -> Iterator[Program]:
+    """Every kind of operation by every call, asked to report or not where there is a choice."""
+    end = guarantees.default
+    todo: list[Act] = []
+    for tag, cap in ((None, "MSG"), (5, "TAGGED")):
+        if cap in end.caps:
+            todo += [
+                Act(
+                    Send("", EndpointRef("B"), 24, tag=tag, data=s.data, form=s.form, marks=s.marks, iov=s.iov), Shape()
+                )
+                for s in every_shape(end, 24)
+            ]
+    at = (Location("B", "data", 8, 24),)
+    if "RMA" in end.caps and "write" in verbs(end):
+        todo += [
+            Act(Write("", at, data=s.data, form=s.form, marks=s.marks, iov=s.iov))
+            for s in every_shape(end, 24)
+            if s.data is None or "RX_CQ_DATA" not in end.mode
+        ]
+    if "RMA" in end.caps and "read" in verbs(end):
+        todo += [Act(Read("", at, form=s.form, marks=s.marks, iov=s.iov)) for s in every_shape(end, 24, reading=True)]
+    todo += [Act(step) for step in _one_of_each(end)]
+    if end.selective:
+        todo = [
+            replace(act, step=_asked(act.step, ask), ask=ask, recv_ask=ask) for act in todo for ask in (True, False)
+        ]
+    most = depth(end, 8)
+    for start in range(0, len(todo), most):
+        yield account(f"completion_sweep{start // most + 1}", guarantees, todo[start : start + most])
+
+
+def _one_of_each(end: End) -> Iterator[Atomic]:
+    """An atomic of each kind."""
+    for kind in AtomicKind:
+        offer = next((offer for offer in offers(end) if offer.kind is kind and offer.width in (4, 8)), None)
+        if offer is not None:
+            value = values(offer.datatype)[0]
+            operand = () if offer.op == "ATOMIC_READ" else (value,)
+            compare = (value,) if kind is AtomicKind.COMPARE else ()
+            at = Location("B", "data", ROOM - 16, offer.width)
+            for form in (Form.PLAIN, Form.MSG, Form.INJECT):
+                if form is not Form.INJECT or (kind is AtomicKind.BASE and 0 < end.inject_size >= offer.width):
+                    yield Atomic("", kind, offer.op, offer.datatype, at, 1, operand, compare, form)

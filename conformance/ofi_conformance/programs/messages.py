@@ -192,28 +192,39 @@ def unexpected(draw: DrawFn, guarantees: Guarantees) -> Program:
 def truncation(draw: DrawFn, guarantees: Guarantees) -> Program:
     """One message longer than its receive; on connectionless endpoints followed by one that fits."""
     end = guarantees.default
-    names = node_names(2)
     tag = draw(st.sampled_from([tag for tag, cap in ((None, "MSG"), (1, "TAGGED")) if cap in end.caps]))
     size = draw(sizes(end, least=1, cap=MODEST))
     room = draw(st.sampled_from(sorted({0, 1, size // 2, size - 1} - {size})))
-    shape = draw(shapes(end, size))
-    long = Message("A", "B", size, shape, tag)
-    draft = Draft("truncation", guarantees, names)
-    post_receive(draft, long, room, draw(recv_shapes(end, room)))
-    follower: list[Message] = []
-    if end.ep_type == "DGRAM" or (end.ep_type == "RDM" and draw(often())):
-        fits = draw(st.integers(0, min(room, 64)))
-        follower = [Message("A", "B", fits, draw(shapes(end, fits)), tag)]
-    if follower and end.ep_type == "RDM":
-        post_receive(draft, follower[0], size, Shape())
+    long = Message("A", "B", size, draw(shapes(end, size)), tag)
+    fits = draw(st.integers(0, min(room, 64)))
+    return truncated(
+        guarantees, long, draw(recv_shapes(end, room)), room, draw(shapes(end, fits)), fits, after=draw(often())
+    )
+
+
+def truncated(
+    guarantees: Guarantees, long: Message, into: Shape, room: int, shape: Shape, fits: int = 0, *, after: bool
+) -> Program:
+    """The message into ``room`` bytes. ``after``: where that may, another of ``fits`` bytes follows.
+
+    A datagram that does not fit may be dropped, so that the one after it must follow and takes the same receive then.
+    """
+    end = guarantees.default
+    draft = Draft("truncation", guarantees, node_names(2))
+    post_receive(draft, long, room, into)
+    stream = [long]
+    if end.ep_type == "DGRAM" or (end.ep_type == "RDM" and after):
+        stream.append(Message("A", "B", fits, shape, long.tag))
+    if len(stream) > 1 and end.ep_type == "RDM":
+        post_receive(draft, stream[1], long.size, Shape())
     draft.barrier()
-    post_sends(draft, [long, *follower])
-    finish(draft, [long])
+    post_sends(draft, stream)
+    finish(draft, stream)
     return draft.program()
 
 
 @st.composite
-def directed(draw: DrawFn, guarantees: Guarantees) -> Program:
+def directed(draw: DrawFn, guarantees: Guarantees, *, tag: int | None = None) -> Program:
     """Receives that name a source, next to receives for anybody.
 
     Those that name one are posted first, so that every message finds its receive whoever comes first. Without
@@ -223,7 +234,7 @@ def directed(draw: DrawFn, guarantees: Guarantees) -> Program:
     end = guarantees.end("B")
     most = depth(end, 6)
     choices = messages(guarantees, names, cap=1024).map(
-        lambda message: replace(message, src="A" if message.src == "B" else message.src, dst="B")
+        lambda message: replace(message, src="A" if message.src == "B" else message.src, dst="B", tag=tag)
     )
     stream = draw(st.lists(choices, min_size=1, max_size=most))
     largest = max(message.size for message in stream)

@@ -14,7 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from kfabric.model.datatypes import Element, encode
 from kfabric.model.guarantees import End, Guarantees
-from kfabric.model.program import Atomic, AtomicKind, Location, Program
+from kfabric.model.program import Atomic, AtomicKind, Form, Location, OpMark, Program
 
 from .atomics import Offer, offers, values
 from .draft import Draft, place
@@ -91,8 +91,8 @@ def send_after_write(draw: DrawFn, guarantees: Guarantees) -> Program:
 
 
 @st.composite
-def send_after_atomic(draw: DrawFn, guarantees: Guarantees) -> Program:
-    """An atomic update, then a message, with no wait between (or, where nothing is ordered, with a wait)."""
+def send_after_atomic(draw: DrawFn, guarantees: Guarantees, *, wait: bool = False, fence: bool = False) -> Program:
+    """An atomic update, then a message: with a wait between, or fenced, or on the strength of message order alone."""
     end = guarantees.default
     offer = draw(st.sampled_from([offer for offer in offers(end) if offer.op != "ATOMIC_READ"]))
     draft = Draft("send_after_atomic", guarantees, node_names(2))
@@ -105,8 +105,11 @@ def send_after_atomic(draw: DrawFn, guarantees: Guarantees) -> Program:
     draft.barrier()
     number = st.sampled_from(values(offer.datatype))
     atomic = draft.post("A", _atomic(draw(number), draw(number), offer, place(region)))
-    if "SAW" not in guarantees.order("A", "B") or draw(st.booleans()):
+    if wait:
         draft.wait("A", atomic)
+    if fence:
+        shape = Shape(Form.MSG, frozenset({OpMark.FENCE}))
+        message = replace(message, shape=shape)
     post_sends(draft, [message])
     draft.wait("A")
     draft.wait("B", recv)

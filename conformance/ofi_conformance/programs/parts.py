@@ -158,3 +158,33 @@ def depth(end: End, most: int) -> int:
 def plain_tag(end: End) -> int | None:
     """What an ordinary message carries for a tag: nothing, or a fixed one where there are only tagged messages."""
     return None if "MSG" in end.caps else 1
+
+
+def every_shape(end: End, size: int, *, reading: bool = False) -> list[Shape]:
+    """Every call that posts ``size`` bytes, with the marks that make a difference."""
+    found = [Shape(), Shape(Form.MSG)]
+    if end.iov_limit > 1 and size > 1:
+        found.append(Shape(Form.VECTOR, iov=even(size, end.iov_limit)))
+    if reading:
+        return found
+    if 0 < end.inject_size >= size:
+        found.append(Shape(Form.INJECT))
+    if size < end.inject_size:
+        found.append(Shape(Form.MSG, frozenset({OpMark.INJECT})))
+    if "DELIVERY" in end.levels:
+        found.append(Shape(Form.MSG, frozenset({OpMark.DELIVERY_COMPLETE})))
+    if end.cq_data_size:
+        data = (1 << 8 * min(end.cq_data_size, 8)) - 2
+        found.append(Shape(data=data))
+        found.append(Shape(Form.MSG, data=data - 1))
+        if 0 < end.inject_size >= size:
+            found.append(Shape(Form.INJECT, data=data - 2))
+    return found
+
+
+def even(size: int, limit: int) -> tuple[int, ...]:
+    """As many segments as the limit allows, nearly alike; () for one."""
+    count = min(limit, size)
+    if count < 2:
+        return ()
+    return tuple(size // count + (1 if index < size % count else 0) for index in range(count))

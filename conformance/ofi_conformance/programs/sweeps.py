@@ -10,43 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
-from kfabric.model.guarantees import End, Guarantees
-from kfabric.model.program import Form, OpMark, Program
+from kfabric.model.guarantees import Guarantees
+from kfabric.model.program import Form, OpMark, Program, Recv
 
 from .draft import Draft, place, reports, whole
-from .messages import Message, finish, post_receive, post_sends
-from .parts import MODEST, Shape, boundaries, depth, node_names
+from .messages import Message, finish, post_receive, post_sends, truncated
+from .parts import MODEST, Shape, boundaries, depth, even, every_shape, node_names, plain_tag
 from .rma import verbs
-
-
-def every_shape(end: End, size: int, *, reading: bool = False) -> list[Shape]:
-    """Every call that posts ``size`` bytes, with the marks that make a difference."""
-    found = [Shape(), Shape(Form.MSG)]
-    if end.iov_limit > 1 and size > 1:
-        found.append(Shape(Form.VECTOR, iov=even(size, end.iov_limit)))
-    if reading:
-        return found
-    if 0 < end.inject_size >= size:
-        found.append(Shape(Form.INJECT))
-    if size < end.inject_size:
-        found.append(Shape(Form.MSG, frozenset({OpMark.INJECT})))
-    if "DELIVERY" in end.levels:
-        found.append(Shape(Form.MSG, frozenset({OpMark.DELIVERY_COMPLETE})))
-    if end.cq_data_size:
-        data = (1 << 8 * min(end.cq_data_size, 8)) - 2
-        found.append(Shape(data=data))
-        found.append(Shape(Form.MSG, data=data - 1))
-        if 0 < end.inject_size >= size:
-            found.append(Shape(Form.INJECT, data=data - 2))
-    return found
-
-
-def even(size: int, limit: int) -> tuple[int, ...]:
-    """As many segments as the limit allows, nearly alike; () for one."""
-    count = min(limit, size)
-    if count < 2:
-        return ()
-    return tuple(size // count + (1 if index < size % count else 0) for index in range(count))
 
 
 def message_sweep(guarantees: Guarantees, *, tagged: bool = False) -> Iterator[Program]:
@@ -145,3 +115,114 @@ def segments(guarantees: Guarantees) -> Program:
         draft.read("A", whole(end, region))
         draft.wait("A")
     return draft.program()
+
+
+def injection_sweep(guarantees: Guarantees) -> Iterator[Program]:
+    """The inject calls at their limits, every buffer overwritten as soon as the call returns."""
+    end = guarantees.default
+    lengths = sorted({size for size in (0, 1, 8, end.inject_size - 1, end.inject_size) if size >= 0})
+    if not end.inject_size:
+        return
+    lengths = [size for size in lengths if size <= end.max_msg_size][-depth(end, 8) :]
+    for tag, cap in ((None, "MSG"), (9, "TAGGED")):
+        if cap in end.caps:
+            yield _injected_messages(guarantees, lengths, tag)
+    if "RMA" in end.caps and "write" in verbs(end):
+        draft = Draft("inject_writes", guarantees, node_names(2))
+        region = draft.region("B", sum(lengths) + 1)
+        for index, size in enumerate(lengths):
+            step = draft.write("A", place(region, sum(lengths[:index]), size), form=Form.INJECT)
+            draft.reuse("A", step)
+        if "read" in verbs(end):
+            draft.read("A", whole(end, region))
+            draft.wait("A")
+        yield draft.program()
+
+
+def _injected_messages(guarantees: Guarantees, lengths: Sequence[int], tag: int | None) -> Program:
+    draft = Draft("inject_messages", guarantees, node_names(2))
+    for _ in lengths:
+        draft.recv("B", max(lengths), tag=tag)
+    draft.barrier()
+    for size in lengths:
+        draft.reuse("A", draft.send("A", "B", size, form=Form.INJECT, tag=tag))
+    draft.wait("B")
+    return draft.program()
+
+
+def truncation_sweep(guarantees: Guarantees) -> Iterator[Program]:
+    """Messages on both sides of every usual change of protocol that are longer than their receive."""
+    end = guarantees.default
+    for tag, cap in ((None, "MSG"), (3, "TAGGED")):
+        for size, room in ((16, 8), (1, 0), (end.inject_size + 1, end.inject_size), (4097, 100), (65537, 16384)):
+            if cap in end.caps and size <= end.max_msg_size:
+                yield truncated(guarantees, Message("A", "B", size, tag=tag), Shape(), room, Shape(), after=True)
+
+
+def batch(guarantees: Guarantees) -> Program:
+    """Three messages, the first two of which say that more is to come."""
+    draft = Draft("batch", guarantees, node_names(2))
+    tag = plain_tag(guarantees.default)
+    for _ in range(min(3, depth(guarantees.default, 3))):
+        draft.recv("B", 64, tag=tag)
+    draft.barrier()
+    for index in range(min(3, depth(guarantees.default, 3))):
+        marks = frozenset({OpMark.MORE}) if index < 2 and depth(guarantees.default, 3) == 3 else frozenset[OpMark]()
+        draft.send("A", "B", 8 + index, tag=tag, form=Form.MSG, marks=marks)
+    draft.wait("A")
+    draft.wait("B")
+    return draft.program()
+
+
+def overtaking(guarantees: Guarantees) -> Program:
+    """A large message, then small ones by every call, then a large one again."""
+    end = guarantees.default
+    draft = Draft("overtaking", guarantees, node_names(2))
+    tag = plain_tag(end)
+    wanted = [65537, 0, 8, 16385, 1, min(end.inject_size, 4096), 4097, 2]
+    lengths = [size for size in wanted if size <= end.max_msg_size][: depth(end, 8)]
+    for _ in lengths:
+        draft.recv("B", max(lengths), tag=tag)
+    draft.barrier()
+    for index, size in enumerate(lengths):
+        inject = 0 < end.inject_size >= size and index % 2 == 1
+        draft.send("A", "B", size, tag=tag, form=Form.INJECT if inject else Form.PLAIN)
+    draft.wait("A")
+    draft.wait("B")
+    return draft.program()
+
+
+def unwanted(guarantees: Guarantees) -> Program:
+    """Datagrams that nobody waits for, then one that somebody does."""
+    draft = Draft("unwanted", guarantees, node_names(2))
+    tag = plain_tag(guarantees.default)
+    for _ in range(2):
+        draft.send("A", "B", 8, tag=tag)
+    draft.wait("A")
+    draft.barrier()
+    taken: Recv = draft.recv("B", 8, tag=tag)
+    draft.barrier()
+    draft.send("A", "B", 8, tag=tag)
+    draft.wait("A")
+    draft.wait("B", taken)
+    return draft.program()
+
+
+def told_by_data(guarantees: Guarantees) -> Iterator[Program]:
+    """A write, then one with remote CQ data, then a message for whose receiver the data's entry lies before it."""
+    end = guarantees.default
+    for size in (8, 4097, 65537):
+        draft = Draft(f"told_by_data {size}", guarantees, node_names(2))
+        tag = plain_tag(end)
+        region = draft.region("B", 2 * size)
+        recv = draft.recv("B", 1, tag=tag)
+        draft.barrier()
+        draft.write("A", place(region, 0, size))
+        draft.write("A", place(region, size, size), data=size % 200 + 1)
+        draft.wait("A")
+        draft.send("A", "B", 1, tag=tag)
+        draft.wait("A")
+        draft.wait("B", recv)
+        draft.load(place(region, size - 8, 8))
+        draft.load(place(region, 2 * size - 8, 8))
+        yield draft.program()

@@ -8,7 +8,7 @@ come in groups with disjoint sets of tags, each with as many receives as message
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
@@ -151,3 +151,31 @@ def tagged_unexpected(guarantees: Guarantees) -> SearchStrategy[Program]:
     """The same, with receives posted after the messages were sent."""
     assert buffers_unexpected(guarantees.default)
     return _program(guarantees, late=True)
+
+
+def tagged_classics(guarantees: Guarantees) -> Iterator[Program]:
+    """Small Programs whose matching is the same in any order of arrival, one for each rule of matching."""
+    end = guarantees.default
+    bits = usable(end)
+    top = (bits + 1) >> 1
+    yield _classic("first of several", guarantees, [Slot(2), Slot(0, bits), Slot(1)], [1, 2, 1])
+    yield _classic("ignored bits", guarantees, [Slot(0x10, 0xF), Slot(0x11)], [0x11, 0x11])
+    yield _classic("any tag", guarantees, [Slot(0, bits), Slot(bits, bits)], [top | 1, 0])
+    yield _classic("upper bits", guarantees, [Slot(1), Slot(top | 1)], [top | 1, 1])
+    if "MSG" in end.caps:
+        yield _classic("tagged and not", guarantees, [Slot(0, bits), Slot(None)], [None, 1])
+
+
+def _classic(name: str, guarantees: Guarantees, slots: Sequence[Slot], wanted: Sequence[int | None]) -> Program:
+    room = depth(guarantees.default, len(slots))
+    draft = Draft(f"tagged {name}", guarantees, node_names(2))
+    if room < len(slots):
+        slots, wanted = slots[:1], [slots[0].tag]
+    for slot in slots:
+        draft.recv("B", 64, tag=slot.tag, ignore=slot.ignore)
+    draft.barrier()
+    for index, tag in enumerate(wanted):
+        draft.send("A", "B", 8 + index, tag=tag)
+    draft.wait("A")
+    draft.wait("B")
+    return draft.program()
