@@ -38,6 +38,7 @@ PYTEST_ARGUMENTS = (
     "--import-mode=importlib",
     "--strict-markers",
     "--continue-on-collection-errors",
+    "--capture=no",
 )
 """A run of ours depends on nobody's pytest configuration."""
 

@@ -38,8 +38,7 @@ class Failure:
 
 def reason(explanation: Explanation) -> str:
     """An explanation's last word, for a row."""
-    text = explanation.however.removeprefix("However, ").removeprefix("However ")
-    return text[:1].upper() + text[1:]
+    return explanation.however.removeprefix("However, ").removeprefix("However ")
 
 
 @dataclass

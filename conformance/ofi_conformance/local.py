@@ -38,10 +38,11 @@ class SuiteError(RuntimeError):
 
 @dataclass(frozen=True)
 class Broken:
-    """Why an id failed in one run of a body."""
+    """Why an id failed in one run of a body; ``why`` for its row."""
 
     kind: str
     explanation: Explanation
+    why: str = ""
 
 
 @dataclass
@@ -177,7 +178,7 @@ class Local:
             if check["ok"]:
                 kept[name] = kept.get(name, 0) + 1
             elif name not in broken:
-                broken[name] = Broken("local", _explain(check, sheet["checks"]))
+                broken[name] = Broken("local", _explain(check, sheet["checks"]), _row(check))
         opened = {item["id"]: item["why"] for item in sheet["open"] if item["id"] in applicable}
         rest = applicable - broken.keys() - kept.keys() - opened.keys()
         fatal = False
@@ -227,15 +228,20 @@ class Local:
             rate=rate if rate is not None and rate[0] < rate[1] else None,
             stored=stored,
         )
-        self._tally.fail(failure, reason(broken.explanation))
+        self._tally.fail(failure, broken.why or reason(broken.explanation))
 
 
 def _let(checks: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(f"{check['sentence']}: held" for check in checks if check["ok"])[-3:]
 
 
+def _row(check: dict[str, Any]) -> str:
+    seen = f"; seen: {check['seen']}" if "seen" in check else ""
+    return f"it did not hold that {check['sentence']}{seen}"
+
+
 def _explain(check: dict[str, Any], checks: list[dict[str, Any]]) -> Explanation:
     before = checks[: checks.index(check)]
     wanted = f" ({check['wanted']})" if "wanted" in check and check["wanted"] not in check["sentence"] else ""
-    seen = f"However, {check['seen'].rstrip('.')}." if "seen" in check else "However, it did not hold."
+    seen = f"However, seen: {check['seen']}" if "seen" in check else "However, it did not hold."
     return Explanation(_let(before), f"{check['sentence']}{wanted}", seen)

@@ -7,6 +7,7 @@ into the ledger, also when it raised. Prints nothing and knows no report.
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,15 @@ class Suite:
         self._deaths: dict[str, str] = {}
         self._death_count: dict[str, int] = {}
         self._applicable = {str(item): self._applying(item, backend) for item in self.configurations}
+        self._like = {str(item): self._first_like(item) for item in self.configurations}
+
+    def _first_like(self, configuration: Configuration) -> str:
+        """The first configuration with the same hints: for a body, which binds queues as it likes, it is the same."""
+
+        def asked(item: Configuration) -> tuple[object, ...]:
+            return item.target, item.hints
+
+        return next(str(item) for item in self.configurations if asked(item) == asked(configuration))
 
     def _applying(self, configuration: Configuration, backend: str) -> frozenset[str]:
         found = set()
@@ -117,11 +127,15 @@ class Suite:
             unknown = [one for one in ids if one not in self.requirements]
             if unknown:
                 self._trouble_once(name, f"names {' '.join(unknown)}, which the specification does not have")
-            wanted = self.selection.wants(name, ids)
+            wanted = self.selection.wants(name, ids) and not self._repeats(item, configuration)
             if wanted and not self._applicable[str(configuration)].isdisjoint(ids):
                 chosen.append((order[str(configuration)], number, item))
         items[:] = [item for _, _, item in sorted(chosen, key=lambda entry: entry[:2])]
         self._listener.plan(len(items))
+
+    def _repeats(self, item: pytest.Item, configuration: Configuration) -> bool:
+        """A body that runs in an earlier configuration which is the same to it."""
+        return _only_bodies(item) and self._like[str(configuration)] != str(configuration)
 
     def _trouble_once(self, where: str, text: str) -> None:
         if all((known.where, known.text) != (where, text) for known in self.ledger.troubles):
@@ -209,7 +223,17 @@ class Suite:
         entries = tally.entries()
         for entry in entries:
             self.ledger.add(entry)
+            if _only_bodies(item):
+                self._share(entry)
         self._listener.case(name, entries)
+
+    def _share(self, entry: Entry) -> None:
+        """Say of the configurations that are the same to a body what was found in the one where it ran."""
+        why = f"as in {entry.configuration}" + (f": {entry.mark.why}" if entry.mark.why else "")
+        for name, first in self._like.items():
+            if first == entry.configuration != name and entry.requirement in self._applicable[name]:
+                mark = dataclasses.replace(entry.mark, why=why)
+                self.ledger.add(Entry(entry.requirement, name, entry.case, mark))
 
     def _raised(self, tally: Tally, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt):
@@ -264,6 +288,11 @@ class Suite:
     def pytest_sessionfinish(self) -> None:
         """End the nodes."""
         self._end_stage()
+
+
+def _only_bodies(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", ())
+    return "local" in names and "road" not in names
 
 
 class NotOpened(Exception):

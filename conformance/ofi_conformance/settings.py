@@ -19,12 +19,14 @@ class Profile:
     shrink_seconds: float
     local_bound: float
     """How long a wait in a case body lasts at most."""
+    body_bound: float = 30.0
+    """How long a case body may be silent before its node counts as hung."""
 
 
 PROFILES = {
     "quick": Profile("quick", examples=8, reruns=3, shrink_seconds=5.0, local_bound=3.0),
     "default": Profile("default", examples=20, reruns=5, shrink_seconds=10.0, local_bound=3.0),
-    "release": Profile("release", examples=400, reruns=20, shrink_seconds=120.0, local_bound=10.0),
+    "release": Profile("release", examples=400, reruns=20, shrink_seconds=120.0, local_bound=10.0, body_bound=90.0),
 }
 
 

@@ -35,6 +35,7 @@ class Stage:
         self.fault = settings.fault
         self.reruns = settings.profile.reruns
         self.local_bound = settings.profile.local_bound
+        self.body_bound = settings.profile.body_bound
         self.address = specs[0].address if specs else NodeSpec().address
         self.incidents: list[str] = []
         self._specs = specs

@@ -54,14 +54,17 @@ def requirement(name: str, title: str, **more: object) -> Requirement:
 SPECIFICATION = Requirements(
     [
         requirement("OFI-RMA-001", "passes"),
-        requirement("OFI-RMA-002", "is broken <here> & \"there\"", when=parse("cap:RMA dataorder:WAW")),
+        requirement("OFI-RMA-002", 'is broken <here> & "there"', when=parse("cap:RMA dataorder:WAW")),
         requirement("OFI-RMA-003", "needs what is not there", when=parse("cap:TAGGED")),
         requirement("OFI-RMA-004", "is never exercised"),
         requirement("OFI-RMA-005", "is waived"),
         requirement("OFI-RMA-006", "meets our own error"),
         requirement("OFI-RMA-007", "has no case"),
         requirement("OFI-RMA-008", "no test can decide", untested="there is no power to fail here"),
-        requirement("OFI-RMA-009", "is of our own making", ),
+        requirement(
+            "OFI-RMA-009",
+            "is of our own making",
+        ),
         requirement("OFI-RMA-010", "is broken by a body"),
         dataclasses.replace(requirement("OFI-RMA-011", "binds somebody else"), binds="application"),
     ],
@@ -94,7 +97,9 @@ def evidence(requirement: str = "OFI-RMA-002") -> Evidence:
         Observed("B", 2, 131_000, "x", b"\x01\x02"),
     )
     broken = Judgement(
-        requirement, Finding.BROKEN, Explanation(("W1 = write <x>",), "W1 < W2", "However, R saw W1.", (("A", 1), ("B", 1)))
+        requirement,
+        Finding.BROKEN,
+        Explanation(("W1 = write <x>",), "W1 < W2", "However, R saw W1.", (("A", 1), ("B", 1))),
     )
     kept = Judgement("OFI-RMA-001", Finding.KEPT)
     return Evidence(program, Guarantees(default=END), History(events), (broken, kept))
@@ -114,7 +119,9 @@ def failure(ledger: Ledger, tally: Tally) -> None:
     }
     said = Explanation(("this held",), "it holds", "However, </script><b>.")
     body = BodyEvidence(tally.case, "body", {"size": 4}, sheet, [1, b"\x00\xff"], has_value=True, ids=["OFI-RMA-010"])
-    tally.fail(Failure("OFI-RMA-010", tally.configuration, tally.case, "local", said, body, "body(kit, [1])"), reason(said))
+    tally.fail(
+        Failure("OFI-RMA-010", tally.configuration, tally.case, "local", said, body, "body(kit, [1])"), reason(said)
+    )
 
 
 def result(out: Path, *, troubles: bool = True) -> Result:

@@ -80,7 +80,9 @@ def test_every_end_has_to_bring_it() -> None:
     assert parse("order:SAS").missing(both) == "order:SAS"  # B does not receive in order
 
 
-@pytest.mark.parametrize("text", ["cap", "caps:MSG", "cap:", "limit:nothing", "limit:inject_size>>3", "dataorder:SAS", "MSG"])
+@pytest.mark.parametrize(
+    "text", ["cap", "caps:MSG", "cap:", "limit:nothing", "limit:inject_size>>3", "dataorder:SAS", "MSG"]
+)
 def test_what_can_never_be_evaluated_is_refused_when_it_is_read(text: str) -> None:
     with pytest.raises(ConditionError):
         parse(text)

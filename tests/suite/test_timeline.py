@@ -32,7 +32,8 @@ def test_a_history_is_laid_out() -> None:
 def test_clocks_that_disagree_cannot_turn_a_nodes_order_or_cross_a_barrier() -> None:
     program = FOUND.program
     ahead = tuple(
-        dataclasses.replace(event, at=event.at - 10**12) if event.node == "B" else event for event in FOUND.history.events
+        dataclasses.replace(event, at=event.at - 10**12) if event.node == "B" else event
+        for event in FOUND.history.events
     )
     texts = [row.text for row in timeline(program, History(ahead), ()).rows]
     assert texts.index("barrier 1") < next(number for number, text in enumerate(texts) if "saw" in text)
@@ -53,5 +54,10 @@ def test_a_long_history_is_cut_in_the_middle() -> None:
 
 
 def test_a_node_without_the_barrier_goes_on() -> None:
-    events: tuple[AnyEvent, ...] = (Passed("A", 0, 1, "b", 1), Did("A", 1, 2, "x"), Did("B", 0, 1, "y"), Did("B", 1, 3, "z"))
+    events: tuple[AnyEvent, ...] = (
+        Passed("A", 0, 1, "b", 1),
+        Did("A", 1, 2, "x"),
+        Did("B", 0, 1, "y"),
+        Did("B", 1, 3, "z"),
+    )
     assert [row.text for row in timeline(FOUND.program, History(events), ()).rows] == ["y", "z", "barrier 1", "x"]

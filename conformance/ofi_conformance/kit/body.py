@@ -455,6 +455,11 @@ class Kit:
         self._eqs.append(EqWatch(queue))
         return self._eqs[-1]
 
+    def unwatched(self, queue: EventQueue) -> EventQueue:
+        """The same queue, which waits do not poll any more: the body reads it itself."""
+        self._eqs[:] = [watch for watch in self._eqs if watch.queue is not queue]
+        return queue
+
     def event(self, queue: EventQueue, kind: EqEventKind, *, bound: float | None = None) -> EqEvent:
         """The next event of this kind; an error event is raised as FabricError."""
         watch = self._eq(queue)
