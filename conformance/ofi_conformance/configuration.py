@@ -44,7 +44,7 @@ class NothingToJudge(Exception):
 
 
 def base_hints(target: Target, hints: Hints = ()) -> Info:
-    """Hints for ``getinfo``: what we accept, the exact provider, then the target's demands, then the configuration's."""
+    """Hints for ``getinfo``: what we accept, the exact provider, the configuration's demands, the target's."""
     info = Info()
     info.mode = ACCEPTED_MODE
     info.domain_attr.mr_mode = ACCEPTED_MR_MODE
@@ -71,7 +71,7 @@ def ask(provider: Provider, hints: Info, address: str) -> list[Info]:
 
 @dataclass(frozen=True)
 class Configuration:
-    """One column of the matrix. ``target`` has the exact provider and endpoint type; ``end`` is what the probe found."""
+    """One column of the matrix: its exact provider and endpoint type, and the ``end`` that the probe found."""
 
     name: str
     target: Target
@@ -115,7 +115,9 @@ class Configuration:
         binding = dict(plain["binding"])
         target["hints"] = _pairs(target["hints"])
         binding["counters"] = tuple(binding["counters"])
-        return cls(plain["name"], Target(**target), _pairs(plain["hints"]), Binding(**binding), end_from_plain(plain["end"]))
+        return cls(
+            plain["name"], Target(**target), _pairs(plain["hints"]), Binding(**binding), end_from_plain(plain["end"])
+        )
 
 
 def _pairs(value: Any) -> Hints:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""From what was opened to what it promises: ``kfabric.api.Info`` and the bindings become ``kfabric.model.guarantees.End``.
+"""From what was opened to what it promises: an ``Info`` and the bindings become a ``kfabric.model.guarantees.End``.
 
 The one place where bits become names. Must not decide what a promise means (the Judge) nor which to ask for
 (``configuration``).

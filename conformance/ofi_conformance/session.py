@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A session: nodes and endpoints of one configuration, opened once, on which many Programs run.
 
-Endpoints are used again while runs leave them clean; after one that does not (something owed, an error, a message nobody
-received) they are closed and opened afresh, and after a death so are the nodes. Closing happens at the end of the run that
-made it necessary, so that a provider that dies of it dies in that run's history. Provider misbehaviour is never raised.
+Endpoints are used again while runs leave them clean; after one that does not (something owed, an error, a message
+nobody received) they are closed and opened afresh, and after a death so are the nodes. Closing happens at the end of
+the run that made it necessary, so that a provider that dies of it dies in that run's history. Provider misbehaviour
+is never raised.
 """
 
 from __future__ import annotations
@@ -93,21 +94,23 @@ class Session:
         """What was opened at each end; before anything is opened, what the probe of the configuration found."""
         ends = dict(self._ends)
         default = ends.get(NAMES[0], self.configuration.end)
-        same = all(dataclasses.replace(end, extra=()) == dataclasses.replace(default, extra=()) for end in ends.values())
+        same = all(
+            dataclasses.replace(end, extra=()) == dataclasses.replace(default, extra=()) for end in ends.values()
+        )
         return Guarantees(default, () if same else tuple(sorted(ends.items())))
 
     # -- programs ---------------------------------------------------------------------------------------------------
     def run(self, program: Program, bounds: Bounds | None = None, *, drive: bool | None = None) -> History:
         """Run a Program.
 
-        Raises ``ProgramError`` for one that this configuration cannot run, ``SessionError`` when the configuration cannot be
-        opened, ``ExecutorError`` for a mistake of ours.
+        Raises ``ProgramError`` for one that this configuration cannot run, ``SessionError`` when the configuration
+        cannot be opened, ``ExecutorError`` for a mistake of ours.
 
         Args:
             program: what to run.
             bounds: instead of the session's.
-            drive: whether nodes that wait for others drive progress even where it is automatic. True: always; False: never;
-                None: when ``self.drive`` says so, or as soon as a node is stuck.
+            drive: whether nodes that wait for others drive progress even where it is automatic. True: always;
+                False: never; None: when ``self.drive`` says so, or as soon as a node is stuck.
         """
         check(program, self.guarantees, self._limit)
         bounds = bounds or self.bounds
@@ -129,6 +132,7 @@ class Session:
                 self._mailbox,
                 bounds,
                 dgram=self.configuration.target.ep_type == "dgram",
+                connected=self.configuration.target.ep_type == "msg",
                 automatic=self.guarantees.default.data_progress == "AUTO",
                 drive=drive if drive is not None else (True if self.drive else None),
             ).go()
@@ -190,10 +194,12 @@ class Session:
         bound = self.bounds.connect
         try:
             self._open_nodes([role for role in wanted if role not in self._nodes])
-            if all(self._ports.get(role, 0) >= count for role, count in wanted.items()):
-                if self._linked(program, roles):
-                    return
-            calls = {role: self._nodes[role].start(f"{_AGENT}:open_ports", n, timeout=bound) for role, n in wanted.items()}
+            enough = all(self._ports.get(role, 0) >= count for role, count in wanted.items())
+            if enough and self._linked(program, roles):
+                return
+            calls = {
+                role: self._nodes[role].start(f"{_AGENT}:open_ports", n, timeout=bound) for role, n in wanted.items()
+            }
             addresses = {role: call.result() for role, call in calls.items()}
             self._ports.update(wanted)
             self.statistics.opened += 1
@@ -216,7 +222,9 @@ class Session:
         self._nodes.update({name: future.result() for name, future in starting.items()})
         plain = self.configuration.to_plain()
         calls = {
-            name: self._nodes[name].start(f"{_AGENT}:open_station", plain, name, self._address(name), self.fault, timeout=60.0)
+            name: self._nodes[name].start(
+                f"{_AGENT}:open_station", plain, name, self._address(name), self.fault, timeout=60.0
+            )
             for name in names
         }
         for name, call in calls.items():

@@ -145,7 +145,7 @@ _SHAPE = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """What is judged. ``provider`` is the exact name (empty until discovered when ``library`` names a shared object)."""
+    """What is judged. ``provider`` is the exact name; empty until discovered where ``library`` is a shared object."""
 
     backend: str
     provider: str = ""
@@ -158,7 +158,9 @@ class Target:
         """Read a target; raises ``TargetError``."""
         found = _SHAPE.fullmatch(text)
         if found is None:
-            raise TargetError(f"{text!r} is not a target; write backend:provider[/ep-type][?hint=value], as libfabric:tcp")
+            raise TargetError(
+                f"{text!r} is not a target; write backend:provider[/ep-type][?hint=value], as libfabric:tcp"
+            )
         backend, ep_type = found["backend"], found["ep"]
         if backend not in BACKENDS:
             raise TargetError(f"unknown backend {backend!r} in {text!r}; known are {', '.join(BACKENDS)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Events as they travel: a node sends tuples (word, time, fields...), the coordinator makes ``history`` events of them."""
+"""Events as they travel: tuples (word, time, fields...) of a node, made into ``history`` events by the coordinator."""
 
 from __future__ import annotations
 

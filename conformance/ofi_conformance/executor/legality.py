@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Which Programs a configuration can run at all: checked by the coordinator before anything is posted.
 
-A Program may violate rights and bounds of regions on purpose; it may not ask for what the configuration does not have (a
-bigger message, an atomic that is not valid, a tagged send where there are none). What makes no sense in any configuration is
-``kfabric.model.wellformed``'s business.
+A Program may violate rights and bounds of regions on purpose; it may not ask for what the configuration does not have
+(a bigger message, an atomic that is not valid, a tagged send where there are none). What makes no sense in any
+configuration is ``kfabric.model.wellformed``'s business.
 """
 
 from __future__ import annotations

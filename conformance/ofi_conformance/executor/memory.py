@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Memory of a node: regions and buffers with guard bytes around them, and native access to it.
 
-Everything that a provider is given lies in arenas whose gaps hold a fixed pattern. A byte written outside a buffer shows in
-the gap before or after it. Arenas are used again for every Program, so a provider that writes late is seen too.
+Everything that a provider is given lies in arenas whose gaps hold a fixed pattern. A byte written outside a buffer
+shows in the gap before or after it. Arenas are used again for every Program, so a provider that writes late is seen
+too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What a node has open for a configuration: provider, domain, queues, counters, endpoints, connections.
 
-Runs inside a node. A *port* is what a Program calls an endpoint: one endpoint with its own transmit and receive queue; where
-endpoints are connected (MSG), a bundle of endpoints, one per peer port, that share these queues. Peers are named by
-(node, port index). Addresses and connections are exchanged through the coordinator (``station``).
+Runs inside a node. A *port* is what a Program calls an endpoint: one endpoint with its own transmit and receive
+queue; where endpoints are connected (MSG), a bundle of endpoints, one per peer port, that share these queues. Peers
+are named by (node, port index). Addresses and connections are exchanged through the coordinator (``station``).
 """
 
 from __future__ import annotations

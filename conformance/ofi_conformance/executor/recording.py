@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Reading the queues of a node and writing down what they deliver, as events of the History.
 
-Every entry is recorded when it is read, whoever reads it and why. An entry is matched to an operation by its context; one
-that is nobody's is recorded with the raw context. Decides nothing about right and wrong.
+Every entry is recorded when it is read, whoever reads it and why. An entry is matched to an operation by its context;
+one that is nobody's is recorded with the raw context. Decides nothing about right and wrong.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Running one Program on several nodes: what the coordinator does between the first key and the last event.
 
-Hands out keys, lets barriers go, and when all steps are done settles, probes what is owed (decision 8: progress calls on both
-nodes, then a message on the same endpoints) and collects. A node that dies ends the run for all; what was seen until then
-is kept. Knows no provider; never raises for one that misbehaves.
+Hands out keys, lets barriers go, and when all steps are done settles, probes what is owed (decision 8: progress calls
+on both nodes, then a message on the same endpoints) and collects. A node that dies ends the run for all; what was
+seen until then is kept. Knows no provider; never raises for one that misbehaves.
 """
 
 from __future__ import annotations

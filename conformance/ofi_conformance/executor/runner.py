@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Running a Program's steps on one node, in order, one thread of the process for all threads of the Program.
 
-The threads that belong to this node are columns run in turn, so that every declared threading level is obeyed; a column that
-waits lets the others go on. Where progress is manual, a node that waits for others keeps reading its queues; where it is
-automatic, no provider call is made then, or the claim would not be tested.
+The threads that belong to this node are columns run in turn, so that every declared threading level is obeyed; a
+column that waits lets the others go on. Where progress is manual, a node that waits for others keeps reading its
+queues; where it is automatic, no provider call is made then, or the claim would not be tested.
 """
 
 from __future__ import annotations

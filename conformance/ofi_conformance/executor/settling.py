@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The end of a Program on one node: waiting for what is still to come, then writing down what memory holds.
 
-The node decides nothing here. It waits as long as its bounds allow for what the Program says should come, reports what has
-not, and does as the coordinator says: probe, finish. Waiting for memory and counters is no claim that they were due.
+The node decides nothing here. It waits as long as its bounds allow for what the Program says should come, reports
+what has not, and does as the coordinator says: probe, finish. Waiting for memory and counters is no claim that they
+were due.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The agent: what runs inside a node. It calls the functions it is told to, in the main thread, and answers.
 
-Words on the channel: ("call", id, reference, args, kwargs), ("tell", value), ("exit",) to the node; ("hello", ...), ("done", id,
-value), ("failed", id, failure), ("said", value) from it. A function that is being called exchanges words with the
-coordinator through ``say`` and ``hear``. The agent knows no provider and no Program.
+Words on the channel: ("call", id, reference, args, kwargs), ("tell", value), ("exit",) to the node; ("hello", ...),
+("done", id, value), ("failed", id, failure), ("said", value) from it. A function that is being called exchanges words
+with the coordinator through ``say`` and ``hear``. The agent knows no provider and no Program.
 
-It never outlives its coordinator: when the channel closes it leaves, even from inside a provider call; should that call keep
-the interpreter from running, an alarm a while after the call's bound ends the process.
+It never outlives its coordinator: when the channel closes it leaves, even from inside a provider call; should that
+call keep the interpreter from running, an alarm a while after the call's bound ends the process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Agent:
     def __init__(self, channel: Any, name: str, directory: str) -> None:
         self.name = name
         self.directory = directory
-        self.intents = Intents(os.path.join(directory, evidence.INTENTS))
+        self.intents = Intents(str(Path(directory, evidence.INTENTS)))
         self.heard: collections.deque[Any] = collections.deque()
         self._channel = channel
         self._calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -96,7 +96,7 @@ class Agent:
         return found  # type: ignore[no-any-return]
 
     def _loaded(self, path: str, source: str) -> types.ModuleType:
-        """The module of a file that is not importable by name, from the coordinator's text; without text as last sent."""
+        """The module of a file that is not importable by name, from its text; without text as last sent."""
         if not source:
             return self._modules[path]
         module = types.ModuleType(f"ofi_cases.{Path(path).stem}")
@@ -137,7 +137,6 @@ def describe(failure: BaseException) -> dict[str, Any]:
 
 
 _agent: Agent | None = None
-_trace_file: Any = None
 
 
 def current() -> Agent:
@@ -154,7 +153,7 @@ def intents() -> Intents:
 
 def serve(channel: Any, name: str, environment: dict[str, str], path: list[str]) -> None:
     """Entry point of the process, called by execnet in the main thread."""
-    global _agent, _trace_file
+    global _agent
     with contextlib.suppress(PermissionError):
         os.setsid()
     # A library that libfabric brings along answers fatal signals itself: exit status 1, no stack of ours, a file in the
@@ -163,12 +162,12 @@ def serve(channel: Any, name: str, environment: dict[str, str], path: list[str])
     os.environ.update(environment)
     sys.path.extend(entry for entry in path if entry not in sys.path)
     directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-")
-    log = os.open(os.path.join(directory, evidence.LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(Path(directory, evidence.LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 2)
     os.close(log)
-    _trace_file = open(os.path.join(directory, evidence.TRACE), "ab", buffering=0)  # noqa: SIM115 - for life
-    faulthandler.enable(file=_trace_file, all_threads=True)
-    faulthandler.register(signal.SIGUSR2, file=_trace_file, all_threads=True)
-    faulthandler.register(signal.SIGALRM, file=_trace_file, all_threads=True, chain=True)
+    trace = os.open(Path(directory, evidence.TRACE), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    faulthandler.enable(file=trace, all_threads=True)
+    faulthandler.register(signal.SIGUSR2, file=trace, all_threads=True)
+    faulthandler.register(signal.SIGALRM, file=trace, all_threads=True, chain=True)
     _agent = Agent(channel, name, directory)
     _agent.serve()

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Delegating objects: every class of ``kfabric.api`` as a transparent wrapper around another object of that class.
 
-Two things are made of them: the recorder that announces each call before it is made (``provider``), and the fault injector
-that misbehaves in one chosen way (``faults``). A wrapper passes every method and property on to ``inner``; objects that
-come back are wrapped by the same ``Weaving``, wrapped objects that are passed as arguments are unwrapped by one layer. So
-wrappers can be stacked, ``isinstance`` with the abstract classes holds, and a subclass overrides only what it changes:
+Two things are made of them: the recorder that announces each call before it is made (``provider``), and the fault
+injector that misbehaves in one chosen way (``faults``). A wrapper passes every method and property on to ``inner``;
+objects that come back are wrapped by the same ``Weaving``, wrapped objects that are passed as arguments are unwrapped
+by one layer. So wrappers can be stacked, ``isinstance`` with the abstract classes holds, and a subclass overrides
+only what it changes:
 
     class LoudEndpoint(DelegatingEndpoint):
         def inject(self, buf: Source, *, dest: int = ADDR_UNSPEC) -> None:
@@ -60,7 +61,9 @@ C = TypeVar("C", bound=type)
 
 def _mentions(annotation: object) -> bool:
     text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    return any(word in _NAMES for word in text.replace("[", " ").replace("]", " ").replace("|", " ").replace(",", " ").split())
+    return any(
+        word in _NAMES for word in text.replace("[", " ").replace("]", " ").replace("|", " ").replace(",", " ").split()
+    )
 
 
 class Method:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A node's evidence directory: intents, trace and log, readable after the node is gone; and sweeping up behind it.
 
-Plain functions over files, run on the machine of the node: in the coordinator for a node on the same machine, in a fresh
-gateway otherwise. They use nothing but the standard library.
+Plain functions over files, run on the machine of the node: in the coordinator for a node on the same machine, in a
+fresh gateway otherwise. They use nothing but the standard library.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Intents: what a node was about to ask of its provider, kept where the node's death does not reach.
 
-A node announces every provider call in a small shared file before it makes it, and says when the call has come back. The
-file is mapped, so an announcement is a few bytes copied; the kernel keeps it when the process is gone. One slot per
-thread: state byte, the call, the step of the Program (or case) it serves, the call's arguments where they are cheap to tell.
+A node announces every provider call in a small shared file before it makes it, and says when the call has come back.
+The file is mapped, so an announcement is a few bytes copied; the kernel keeps it when the process is gone. One slot
+per thread: state byte, the call, the step of the Program (or case) it serves, the call's arguments where they are
+cheap to tell.
 """
 
 from __future__ import annotations

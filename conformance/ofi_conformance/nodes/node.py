@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A node as its coordinator sees it: a process behind an execnet gateway that calls functions and may die.
 
-Every death becomes ``NodeDied`` with what is known: the signal or exit status, the provider call that was announced and
-had not come back, the trace that the process wrote of itself, the end of its log. Whoever waits for a node gives a bound; a
-node that meets it is stopped by its process id. Works alike for ``popen`` and for ``ssh`` gateways.
+Every death becomes ``NodeDied`` with what is known: the signal or exit status, the provider call that was announced
+and had not come back, the trace that the process wrote of itself, the end of its log. Whoever waits for a node gives
+a bound; a node that meets it is stopped by its process id. Works alike for ``popen`` and for ``ssh`` gateways.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NodeSpec:
 
     @classmethod
     def parse(cls, text: str) -> NodeSpec:
-        """As on the command line: ``ssh=host//python=/path//address=192.0.2.7``; the address defaults to the host's name."""
+        """As on the command line: ``ssh=host//python=/path//address=192.0.2.7``; by default the host's own name."""
         parts = text.split("//")
         address = [part.removeprefix("address=") for part in parts if part.startswith("address=")]
         rest = [part for part in parts if not part.startswith("address=")]
@@ -67,7 +67,8 @@ class NodeSpec:
 class NodeDied(Exception):
     """The process is gone, or was stopped because it met its bound.
 
-    ``how``: ``crash`` (a signal), ``exit`` (left by itself), ``hang`` (stopped), ``lost`` (the connection ended), ``start``.
+    ``how``: ``crash`` (a signal), ``exit`` (left by itself), ``hang`` (stopped), ``lost`` (the connection ended),
+    ``start``.
     """
 
     def __init__(
@@ -225,7 +226,9 @@ class Node:
         try:
             self._gateway = _GROUP.makegateway(self.spec.execnet_spec)
         except Exception as reason:
-            raise NodeDied(self.name, "start", log=f"{self.spec.gateway}: {reason or type(reason).__name__}") from reason
+            raise NodeDied(
+                self.name, "start", log=f"{self.spec.gateway}: {reason or type(reason).__name__}"
+            ) from reason
         environment = {**dict(self.spec.environment), **self.environment}
         path = [entry for entry in sys.path if entry] if self.spec.local else []
         self._channel = self._gateway.remote_exec(_BOOT)
@@ -279,7 +282,9 @@ class Node:
 
     def _await(self, call: Call, timeout: float) -> Any:
         def mine(node: Node, word: Word) -> bool:
-            return node is self and (word[0] == "ended" or (word[0] in ("done", "failed") and word[1][0] == call.number))
+            return node is self and (
+                word[0] == "ended" or (word[0] in ("done", "failed") and word[1][0] == call.number)
+            )
 
         found = self.mailbox.take(timeout, mine)
         if found is None:
@@ -341,8 +346,14 @@ class Node:
         found = self._on_its_machine(evidence.read, self._directory) or {}
         return found.get(evidence.LOG, b"").decode(errors="replace")  # type: ignore[no-any-return]
 
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        """The local end of the gateway: the node itself, or its ssh. execnet has no public name for it."""
+        io: Any = self._gateway._io
+        return io.popen  # type: ignore[no-any-return]
+
     def _exit_status(self, timeout: float) -> int | None:
-        process: subprocess.Popen[bytes] = self._gateway._io.popen
+        process = self._process
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -375,7 +386,7 @@ class Node:
         self.mailbox.forget(self)
         with contextlib.suppress(OSError):
             self._gateway.exit()
-        process: subprocess.Popen[bytes] = self._gateway._io.popen
+        process = self._process
         with contextlib.suppress(subprocess.TimeoutExpired, OSError):
             if process.poll() is None:
                 try:

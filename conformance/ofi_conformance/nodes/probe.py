@@ -53,7 +53,14 @@ _ASKABLE = (
 """Capabilities worth asking for one by one; the others need hardware or are not in the everyday interface."""
 
 _DIRECTIONS = (
-    Flag.READ | Flag.WRITE | Flag.SEND | Flag.RECV | Flag.REMOTE_READ | Flag.REMOTE_WRITE | Flag.LOCAL_COMM | Flag.REMOTE_COMM
+    Flag.READ
+    | Flag.WRITE
+    | Flag.SEND
+    | Flag.RECV
+    | Flag.REMOTE_READ
+    | Flag.REMOTE_WRITE
+    | Flag.LOCAL_COMM
+    | Flag.REMOTE_COMM
 )
 
 
