@@ -18,6 +18,8 @@ from kfabric.api import BackendUnavailable
 from kfabric.backends.libfabric import open_provider
 
 Conform = Callable[..., "Done"]
+collect_ignore = ["made_up", "broken"]
+"""Cases for the suite to run, not tests."""
 
 
 @dataclass

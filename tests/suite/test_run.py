@@ -36,7 +36,7 @@ class Quiet:
         """So many."""
 
     def configuration(self, name: str, number: int, count: int) -> None:
-        """This one."""
+        """One of them."""
 
     def case(self, name: str, entries: Sequence[Entry]) -> None:
         """That one."""
@@ -45,9 +45,8 @@ class Quiet:
 def judged(tmp_path: Path, cases: Path, *selection: str, **more: Any) -> dict[str, Any]:
     """The record of a run in this process, with short bounds."""
     profile = dataclasses.replace(PROFILES["quick"], local_bound=0.5, body_bound=3.0, examples=30, reruns=2)
-    settings = Settings(
-        TARGET, tmp_path / "result", selection, seed=1, profile=profile, cases=cases, configurations=("default",), **more
-    )
+    more = {"seed": 1, "profile": profile, "cases": cases, "configurations": ("default",), **more}
+    settings = Settings(TARGET, tmp_path / "result", selection, **more)
     run = Run(settings)
     run.open()
     return run.judge(Quiet())
