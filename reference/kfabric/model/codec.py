@@ -9,6 +9,7 @@ version (``"schema": "kfabric.program/1"``); another version, or a field nobody 
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -20,7 +21,7 @@ from . import evidence, history, program
 from .evidence import Evidence
 from .guarantees import Guarantees
 from .history import Event, History
-from .program import Bytes, EndpointRef, Pattern, Program, Step
+from .program import Bytes, EndpointRef, Pattern, Program, Step, Wide
 from .verdict import Judgement
 
 Json = Any
@@ -57,6 +58,22 @@ def _plain(kind: type, word: str) -> Form:
     return Form(_same, decode, lambda _: {"type": word})
 
 
+_WIDE: Json = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^-?0x[0-9a-f]+$"}]}
+
+
+def _wide() -> Form:
+    """Integers of any width: a JSON number up to 64 bits, hexadecimal digits beyond."""
+
+    def decode(value: Json, path: str) -> int:
+        if type(value) is int:
+            return value
+        if isinstance(value, str) and re.fullmatch("-?0x[0-9a-f]+", value):
+            return int(value, 16)
+        raise CodecError(path, "is an integer, or hexadecimal digits after 0x in a string")
+
+    return Form(lambda value: value if abs(value) < 1 << 64 else hex(value), decode, lambda _: _WIDE)
+
+
 def _hex() -> Form:
     def decode(value: Json, path: str) -> bytes:
         try:
@@ -90,18 +107,15 @@ def _endpoint() -> Form:
 
 def _value() -> Form:
     """Content: self-identifying, or an integer."""
+    wide = _wide()
 
     def encode(value: Bytes | Pattern) -> Json:
-        return value.value if isinstance(value, Bytes) else "pattern"
+        return wide.encode(value.value) if isinstance(value, Bytes) else "pattern"
 
     def decode(value: Json, path: str) -> Bytes | Pattern:
-        if value == "pattern":
-            return Pattern()
-        if type(value) is not int:
-            raise CodecError(path, "is 'pattern' or an integer")
-        return Bytes(value)
+        return Pattern() if value == "pattern" else Bytes(wide.decode(value, path))
 
-    return Form(encode, decode, lambda _: {"anyOf": [{"const": "pattern"}, {"type": "integer"}]})
+    return Form(encode, decode, lambda _: {"anyOf": [{"const": "pattern"}, *_WIDE["anyOf"]]})
 
 
 def _real(value: float) -> Json:
@@ -196,7 +210,7 @@ def _tag(kind: type) -> tuple[str, str] | None:
 
 
 def _record(kind: type) -> Form:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     members = {each.name: (form_of(hints[each.name]), each) for each in fields(kind)}
     tag = _tag(kind)
 
@@ -293,6 +307,8 @@ def form_of(kind: Any) -> Form:
     origin, args = get_origin(kind), get_args(kind)
     if kind in _PLAIN:
         return _PLAIN[kind]
+    if kind == Wide:
+        return _wide()
     if origin in (Union, types.UnionType):
         return _form_of_union(args)
     if origin is frozenset:

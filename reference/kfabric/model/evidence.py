@@ -34,4 +34,6 @@ class Evidence:
     requirement: str = ""
     """The requirement for which it was kept."""
     seed: int | None = None
+    fault: str = ""
+    """Name of the planted fault the provider was broken with, if any."""
     note: str = ""

@@ -14,10 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 FORMAT = 1
 """Version of the Program format, of its text and of its JSON form."""
+
+Wide = Annotated[int, "wide"]
+"""An integer that may be as wide as a region: beyond 64 bits it is written in hexadecimal."""
+
+
+def _digits(number: int) -> str:
+    """Decimal digits of very wide numbers are slow, and Python limits them."""
+    return str(number) if abs(number) < 1 << 64 else hex(number)
 
 
 class Access(Enum):
@@ -100,14 +108,22 @@ class Region:
     size: int
     persistent: bool = False
     access: frozenset[Access] = ALL_ACCESS
-    init: int | None = 0
+    init: Wide | None = 0
+
+    def __repr__(self) -> str:
+        init = "None" if self.init is None else _digits(self.init)
+        access = "ALL_ACCESS" if self.access == ALL_ACCESS else repr(self.access)
+        return f"Region({self.node!r}, {self.name!r}, {self.size}, {self.persistent}, {access}, {init})"
 
 
 @dataclass(frozen=True)
 class Bytes:
     """Literal content: an integer, little endian, over the bytes written."""
 
-    value: int
+    value: Wide
+
+    def __repr__(self) -> str:
+        return f"Bytes({_digits(self.value)})"
 
 
 @dataclass(frozen=True)
@@ -329,8 +345,8 @@ class Condition:
     """
 
     expected: Outcome
-    observed: tuple[tuple[str, int], ...] = ()
-    final: tuple[tuple[Location, int], ...] = ()
+    observed: tuple[tuple[str, Wide], ...] = ()
+    final: tuple[tuple[Location, Wide], ...] = ()
     by: tuple[str, ...] = ()
 
 

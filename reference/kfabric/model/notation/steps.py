@@ -41,6 +41,7 @@ from .cursor import Cursor
 from .words import ELEMENT, FORMS, INTEGER, NAME, NATURAL, NODE, REGION, RESERVED
 
 _MARKS = {mark.value: mark for mark in OpMark}
+_DIGITS = 1000
 _FAULTS = {fault.value: fault for fault in KeyFault if fault.value}
 
 
@@ -67,7 +68,11 @@ class Options:
 
 def number(cursor: Cursor, expected: str, pattern: str = NATURAL) -> int:
     """An integer, decimal or hexadecimal."""
-    return int(cursor.take(f"(?:{pattern})(?!\\w)", expected).group(), 0)
+    at = cursor.position
+    digits = cursor.take(f"(?:{pattern})(?!\\w)", expected).group()
+    if len(digits) > _DIGITS and "x" not in digits:
+        raise cursor.error("hexadecimal digits for so wide a number", at)
+    return int(digits, 0) if "x" in digits else int(digits)
 
 
 def location(cursor: Cursor, regions: Mapping[tuple[str, str], Region]) -> Location:

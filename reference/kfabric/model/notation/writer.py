@@ -43,9 +43,14 @@ Regions = Mapping[tuple[str, str], Region]
 _WIDTH = 100
 
 
+def _wide(number: int) -> str:
+    """Decimal up to 64 bits, hexadecimal beyond: decimal digits of very wide numbers are slow, and limited."""
+    return str(number) if abs(number) < 1 << 64 else hex(number)
+
+
 def _region(region: Region) -> str:
     star = "*" if region.persistent else ""
-    init = "=#" if region.init is None else f"={region.init}" if region.init else ""
+    init = "=#" if region.init is None else f"={_wide(region.init)}" if region.init else ""
     rights = ""
     if region.access != ALL_ACCESS:
         rights = "!" + (",".join(a.value for a in Access if a in region.access) or "none")
@@ -66,7 +71,7 @@ def _places(places: tuple[Location, ...], regions: Regions) -> str:
 
 
 def _value(value: Value) -> str:
-    return f" = {value.value}" if isinstance(value, Bytes) else ""
+    return f" = {_wide(value.value)}" if isinstance(value, Bytes) else ""
 
 
 def _number(key: str, number: int | None, shown: str = "d") -> str:
@@ -181,9 +186,9 @@ def render_step(step: AnyStep, regions: Regions | None = None, node: str = "") -
 
 
 def _condition(condition: Condition, regions: Regions) -> str:
-    terms = [f"{name} = {value}" for name, value in condition.observed]
+    terms = [f"{name} = {_wide(value)}" for name, value in condition.observed]
     for place, value in condition.final:
-        terms.append(f"{place.node}.{place.region}[{place.offset}:{place.offset + place.size}] = {value}")
+        terms.append(f"{place.node}.{place.region}[{place.offset}:{place.offset + place.size}] = {_wide(value)}")
     if not terms:
         raise NotationError(0, 0, "a condition with at least one term")
     by = f" by {' '.join(condition.by)}" if condition.by else ""
