@@ -30,6 +30,8 @@ class Tally:
     """How often each id held when it was put to the test."""
     failed: dict[str, str] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
+    unreached: dict[str, str] = field(default_factory=dict)
+    """Why nothing could be tried."""
     errors: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -74,6 +76,8 @@ class Tally:
             return Mark(Verdict.PASS)
         if requirement in self.open:
             return Mark(Verdict.INCONCLUSIVE, self.open[requirement])
+        if requirement in self.unreached:
+            return Mark(Verdict.INCONCLUSIVE, self.unreached[requirement], exercised=False)
         return NEVER
 
     def entries(self) -> list[Entry]:

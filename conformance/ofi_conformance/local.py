@@ -52,6 +52,7 @@ class Outcome:
     broken: dict[str, Broken]
     kept: dict[str, int]
     open: dict[str, str]
+    unreached: dict[str, str]
     fatal: bool
     sheet: dict[str, Any]
 
@@ -101,6 +102,8 @@ class Local:
             self._tally.kept(requirement, weight)
         for requirement, why in outcome.open.items():
             self._tally.unsettled(requirement, why)
+        for requirement, why in outcome.unreached.items():
+            self._tally.unreached.setdefault(requirement, why)
 
     def again(self, evidence: BodyEvidence, cases: Path) -> Outcome:
         """Run what a failure file tells."""
@@ -150,19 +153,21 @@ class Local:
         held = {name: 1 for name in deciding if words.checks.get(name, False) and name not in stakes}
         opened = words.open.items()
         unsettled = {name: why for name, why in opened if name in deciding and name not in held and name not in stakes}
-        rest = [name for name in deciding if not (name in held or name in unsettled or name in broken)]
+        unreached = {name: why for name, why in words.unreached.items() if name in deciding}
+        known = {*held, *unsettled, *broken, *unreached}
+        rest = [name for name in deciding if name not in known]
         sheet: dict[str, Any] = {"died": text, "trace": death.trace[-2000:], "calls": words.calls}
         sheet["log"] = words.log[-20:]
         sheet["checks"] = [{"id": name, "ok": ok, "sentence": "checked before"} for name, ok in words.checks.items()]
         if not crashed:
-            return Outcome(broken, held, unsettled | dict.fromkeys(rest, text), True, sheet)
+            return Outcome(broken, held, unsettled | dict.fromkeys(rest, text), unreached, True, sheet)
         explanation = Explanation((), "The call returns, whatever it answers.", f"However, {text}.")
         blamed = [name for name in rest if name in stakes or not words.at]
         if not blamed and not stakes:
             self._tally.ledger.abort(f"{self._tally.case} in {self._tally.configuration}: {text}")
         unsettled.update({name: f"not reached: {text}" for name in rest if name not in blamed})
         broken.update({name: Broken("crash", explanation) for name in blamed})
-        return Outcome(broken, held, unsettled, True, sheet)
+        return Outcome(broken, held, unsettled, unreached, True, sheet)
 
     def _read(self, sheet: dict[str, Any]) -> Outcome:
         ended = sheet["ended"]
@@ -180,7 +185,8 @@ class Local:
             elif name not in broken:
                 broken[name] = Broken("local", _explain(check, sheet["checks"]), _row(check))
         opened = {item["id"]: item["why"] for item in sheet["open"] if item["id"] in applicable}
-        rest = applicable - broken.keys() - kept.keys() - opened.keys()
+        unreached = {item["id"]: item["why"] for item in sheet["unreached"] if item["id"] in applicable}
+        rest = applicable - broken.keys() - kept.keys() - opened.keys() - unreached.keys()
         fatal = False
         if ended["how"] == "refused" and not broken:
             said = Explanation(_let(sheet["checks"]), "The call is accepted.", f"However, {ended['text']}.")
@@ -192,7 +198,7 @@ class Local:
             kept.pop(name, None)
         if sheet["left"]:
             self._stage.retire(f"{self._tally.case}: could not close {'; '.join(sheet['left'])}")
-        return Outcome(broken, kept, opened, fatal, sheet)
+        return Outcome(broken, kept, opened, unreached, fatal, sheet)
 
     def _fail(
         self,

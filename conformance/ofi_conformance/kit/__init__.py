@@ -7,7 +7,7 @@ a provider's name.
 """
 
 from .body import Kit
-from .common import bare, bind_address, message, post_receive, post_send, unless_refused
+from .common import bare, bind_address, message, outlasts, post_receive, post_send, unless_refused
 from .memory import Guarded, Region
 from .sheet import Bound, CheckFailed
 from .sides import Listener, Pair, Side
@@ -24,6 +24,7 @@ __all__ = [
     "bare",
     "bind_address",
     "message",
+    "outlasts",
     "post_receive",
     "post_send",
     "unless_refused",

@@ -155,6 +155,10 @@ class Kit:
         """The state that the requirement speaks of could not be reached."""
         self._sheet.inconclusive(requirement, why)
 
+    def unreached(self, requirement: str, why: str) -> None:
+        """Nothing to try here: unlike ``inconclusive``, no word against another case or configuration that could."""
+        self._sheet.unreached(requirement, why)
+
     # -- offers ---------------------------------------------------------------------------------------------------
     def hints(self) -> Info:
         """A fresh copy of this configuration's hints, to be changed at will."""

@@ -7,7 +7,8 @@ Steps, not decisions: nothing here records a check.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from kfabric.api import AvAttr, AvType, Context, Endpoint, EpType, EqAttr, FabricError, Info
 
@@ -61,10 +62,29 @@ def message(kit: Kit, source: Side, target: Side, content: bytes, dest: int | No
 
 @contextlib.contextmanager
 def unless_refused(kit: Kit, *requirements: str, why: str) -> Iterator[None]:
-    """A FabricError inside means that what the requirements speak of cannot be reached here: they stay open."""
+    """A FabricError inside means that what the requirements speak of cannot be reached here: nothing is tried."""
     try:
         yield
     except FabricError as error:
         for requirement in requirements:
             if kit.applies(requirement):
-                kit.inconclusive(requirement, f"{why} ({error})")
+                kit.unreached(requirement, f"{why} ({error})")
+
+
+def outlasts(kit: Kit, wait: Callable[[int], object], wake: Callable[[], object]) -> bool:
+    """Whether a wait of 20 ms is still on after 25, 50 and 100 times as long, and ends only because it is woken then.
+
+    ``wait`` is given the timeout; ``wake`` lets it end by what it waits for. A wait that ended too late once may have
+    met a busy machine; one that did three times ignored its timeout.
+    """
+    for patience in (0.5, 1.0, 2.0):
+        thread = threading.Thread(target=wait, args=(20,), daemon=True)
+        thread.start()
+        thread.join(patience)
+        if not thread.is_alive():
+            return False
+        wake()
+        while thread.is_alive():
+            kit.poll()
+            thread.join(0.001)
+    return True

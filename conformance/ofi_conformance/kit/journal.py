@@ -28,6 +28,7 @@ class LastWords:
     broke: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The first check of an id that did not hold."""
     open: dict[str, str] = field(default_factory=dict)
+    unreached: dict[str, str] = field(default_factory=dict)
     at: list[str] = field(default_factory=list)
     """Ids that were at stake when it ended; empty when the body did not say."""
     calls: list[list[str]] = field(default_factory=list)
@@ -53,6 +54,8 @@ def last_words(log: str) -> LastWords:
             found.checks = entry["checks"]
         if "broke" in entry:
             found.broke.setdefault(entry["broke"]["id"], entry["broke"])
+        if "unreached" in entry:
+            found.unreached[entry["unreached"]] = entry["why"]
         if "open" in entry:
             found.open[entry["open"]] = entry["why"]
         if "at" in entry:

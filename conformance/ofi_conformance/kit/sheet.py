@@ -51,6 +51,7 @@ class Sheet:
         self._held: dict[str, bool] = {}
         self._stakes: tuple[str, ...] = ()
         self.open: list[dict[str, str]] = []
+        self.untried: list[dict[str, str]] = []
         self.ended: dict[str, Any] = {"how": "done"}
 
     def _known(self, requirement: str) -> None:
@@ -77,6 +78,12 @@ class Sheet:
         self._known(requirement)
         self.open.append({"id": requirement, "why": why})
         note(open=requirement, why=why)
+
+    def unreached(self, requirement: str, why: str) -> None:
+        """Write down why nothing was tried."""
+        self._known(requirement)
+        self.untried.append({"id": requirement, "why": why})
+        note(unreached=requirement, why=why)
 
     def trying(self, requirements: Collection[str]) -> tuple[str, ...]:
         """Write down which ids are at stake from now on; returns those that were before."""
@@ -111,7 +118,7 @@ class Sheet:
 
     def result(self) -> dict[str, Any]:
         """The sheet as plain data."""
-        return {"checks": self.checks, "open": self.open, "ended": self.ended}
+        return {"checks": self.checks, "open": self.open, "unreached": self.untried, "ended": self.ended}
 
 
 def _text(value: object) -> str:
