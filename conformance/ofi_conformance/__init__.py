@@ -18,13 +18,18 @@ __all__ = ["Local", "Road", "requirement"]
 Case = TypeVar("Case", bound=Callable[..., object])
 
 
-def requirement(*ids: str) -> Callable[[Case], Case]:
-    """Name the requirements that a case decides."""
+def requirement(*ids: str, when: str = "") -> Callable[[Case], Case]:
+    """Name the requirements that a case decides.
+
+    Args:
+        ids: at least one.
+        when: what the case itself needs, in the grammar of the requirements' own ``when``; elsewhere it is not run.
+    """
     import pytest
 
     if not ids:
         raise ValueError("a case names at least one requirement")
-    return pytest.mark.requirement(*ids)
+    return pytest.mark.requirement(*ids, when=when)
 
 
 def __getattr__(name: str) -> object:

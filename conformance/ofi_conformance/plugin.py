@@ -19,6 +19,7 @@ from kfabric.model.guarantees import Guarantees
 
 from .casebook import Tally
 from .catalogue import Selection, case_name, ids_of
+from .conditions import ConditionError, parse
 from .configuration import Configuration
 from .ledger import Entry, Ledger, Trouble
 from .local import Local
@@ -127,11 +128,22 @@ class Suite:
             unknown = [one for one in ids if one not in self.requirements]
             if unknown:
                 self._trouble_once(name, f"names {' '.join(unknown)}, which the specification does not have")
+            if not self._can_run(item, configuration):
+                continue
             wanted = self.selection.wants(name, ids) and not self._repeats(item, configuration)
             if wanted and not self._applicable[str(configuration)].isdisjoint(ids):
                 chosen.append((order[str(configuration)], number, item))
         items[:] = [item for _, _, item in sorted(chosen, key=lambda entry: entry[:2])]
         self._listener.plan(len(items))
+
+    def _can_run(self, item: pytest.Item, configuration: Configuration) -> bool:
+        """Whether the configuration has what the case itself asks for."""
+        needs = " ".join(mark.kwargs.get("when", "") for mark in item.iter_markers("requirement"))
+        try:
+            return not parse(needs).missing(Guarantees(default=configuration.end))
+        except ConditionError as error:
+            self._trouble_once(case_name(item, self._root), str(error))
+            return False
 
     def _repeats(self, item: pytest.Item, configuration: Configuration) -> bool:
         """A body that runs in an earlier configuration which is the same to it."""
