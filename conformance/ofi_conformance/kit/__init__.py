@@ -8,6 +8,7 @@ a provider's name.
 
 from .body import Kit
 from .common import bare, bind_address, message, outlasts, post_receive, post_send, unless_refused
+from .connecting import Knock, accept, connected, event_or_none, knock, waiting_event
 from .memory import Guarded, Region
 from .sheet import Bound, CheckFailed
 from .sides import Listener, Pair, Side
@@ -17,15 +18,21 @@ __all__ = [
     "CheckFailed",
     "Guarded",
     "Kit",
+    "Knock",
     "Listener",
     "Pair",
     "Region",
     "Side",
+    "accept",
     "bare",
     "bind_address",
+    "connected",
+    "event_or_none",
+    "knock",
     "message",
     "outlasts",
     "post_receive",
     "post_send",
     "unless_refused",
+    "waiting_event",
 ]

@@ -464,6 +464,11 @@ class Kit:
         self._eqs[:] = [watch for watch in self._eqs if watch.queue is not queue]
         return queue
 
+    def unpolled(self, queue: CompletionQueue) -> CompletionQueue:
+        """The same queue, which waits do not poll any more: the body reads it itself."""
+        self._cqs[:] = [watch for watch in self._cqs if watch.queue is not queue]
+        return queue
+
     def event(self, queue: EventQueue, kind: EqEventKind, *, bound: float | None = None) -> EqEvent:
         """The next event of this kind; an error event is raised as FabricError."""
         watch = self._eq(queue)

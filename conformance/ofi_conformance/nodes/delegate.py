@@ -73,6 +73,7 @@ class Method:
         signature = inspect.signature(function)
         self.owner = owner
         self.name = function.__name__
+        self.parameters = tuple(signature.parameters)[1:]
         self.gives_object = _mentions(signature.return_annotation)
         self.takes_object = any(_mentions(parameter.annotation) for parameter in signature.parameters.values())
 

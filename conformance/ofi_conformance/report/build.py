@@ -166,7 +166,11 @@ def _untested(result: Result) -> list[dict[str, str]]:
     return [
         {"id": item.id, "text": item.text, "why": item.untested}
         for item in result.requirements
-        if item.judged and item.untested and not result.catalogue.deciding(item.id)
+        if item.judged
+        and item.untested
+        and spoken_by(item, result.backend)
+        and result.selection.reports(item.id, ())
+        and not result.catalogue.deciding(item.id)
     ]
 
 
