@@ -63,7 +63,7 @@ class Settings:
 def cases_directory() -> Path:
     """The cases: beside the package in a source tree, inside it when installed."""
     package = Path(__file__).resolve().parent
-    for place in (package / "cases", package.parent / "cases"):
+    for place in (package / "_cases", package.parent / "cases"):
         if place.is_dir():
             return place
     raise FileNotFoundError("the conformance cases are not installed")
