@@ -115,14 +115,7 @@ class Session:
         check(program, self.guarantees, self._limit)
         bounds = bounds or self.bounds
         roles = dict(zip(program.nodes, NAMES, strict=False))
-        for attempt in (1, 2):
-            try:
-                self._ready(program, roles)
-                break
-            except NodeDied as death:
-                self._incident(death)
-                if attempt == 2:
-                    raise SessionError(f"{self.configuration}: cannot be opened: {death}") from death
+        self._prepare(program, roles)
         self.statistics.programs += 1
         nodes = {name: self._nodes[role] for name, role in roles.items()}
         try:
@@ -166,6 +159,10 @@ class Session:
             self._case_node = None
             raise
 
+    def logs(self) -> dict[str, str]:
+        """The end of what the provider has logged so far, by node."""
+        return {name: node.log() for name, node in self._nodes.items()}
+
     def close(self) -> None:
         """Close endpoints and nodes. Never raises."""
         self._retire([], closing=True)
@@ -188,38 +185,46 @@ class Session:
     def _address(self, name: str) -> str:
         return self._specs[NAMES.index(name) % len(self._specs)].address
 
+    def _prepare(self, program: Program, roles: dict[str, str]) -> None:
+        """Have everything ready, at the second attempt with fresh nodes."""
+        for attempt in (1, 2):
+            try:
+                self._ready(program, roles)
+                return
+            except (NodeDied, RemoteFailure) as trouble:
+                self._drop_nodes()
+                self.incidents.append(str(trouble))
+                self.statistics.deaths += isinstance(trouble, NodeDied)
+                if attempt == 2:
+                    trace = f"\n{trouble.traceback}" if isinstance(trouble, RemoteFailure) else ""
+                    raise SessionError(f"{self.configuration}: cannot be opened: {trouble}{trace}") from trouble
+
     def _ready(self, program: Program, roles: dict[str, str]) -> None:
         """Have nodes, ports, addresses and connections for a Program."""
         wanted = {role: max(program.endpoint_count(name), self._ports.get(role, 0)) for name, role in roles.items()}
         bound = self.bounds.connect
-        try:
-            self._open_nodes([role for role in wanted if role not in self._nodes])
-            enough = all(self._ports.get(role, 0) >= count for role, count in wanted.items())
-            if enough and self._linked(program, roles):
-                return
-            calls = {
-                role: self._nodes[role].start(f"{_AGENT}:open_ports", n, timeout=bound) for role, n in wanted.items()
-            }
-            addresses = {role: call.result() for role, call in calls.items()}
-            self._ports.update(wanted)
-            self.statistics.opened += 1
-            if self.configuration.target.ep_type == "msg":
-                self._connect(program, roles, addresses)
-            else:
-                self._insert(addresses)
-        except RemoteFailure as failure:
-            self._drop_nodes()
-            raise SessionError(f"{self.configuration}: cannot be opened: {failure}\n{failure.traceback}") from failure
-        except NodeDied:
-            self._drop_nodes()
-            raise
+        self._open_nodes([role for role in wanted if role not in self._nodes])
+        enough = all(self._ports.get(role, 0) >= count for role, count in wanted.items())
+        if enough and self._linked(program, roles):
+            return
+        calls = {role: self._nodes[role].start(f"{_AGENT}:open_ports", n, timeout=bound) for role, n in wanted.items()}
+        addresses = {role: call.result() for role, call in calls.items()}
+        self._ports.update(wanted)
+        self.statistics.opened += 1
+        if self.configuration.target.ep_type == "msg":
+            self._connect(program, roles, addresses)
+        else:
+            self._insert(addresses)
 
     def _open_nodes(self, names: list[str]) -> None:
         if not names:
             return
         with ThreadPoolExecutor(len(names)) as pool:
             starting = {name: pool.submit(self._spawn, name) for name in names}
-        self._nodes.update({name: future.result() for name, future in starting.items()})
+        started = {name: future for name, future in starting.items() if future.exception() is None}
+        self._nodes.update({name: future.result() for name, future in started.items()})
+        for name in names:
+            starting[name].result()
         plain = self.configuration.to_plain()
         calls = {
             name: self._nodes[name].start(

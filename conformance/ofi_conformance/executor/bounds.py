@@ -28,7 +28,7 @@ class Bounds:
     connect: float = 10.0
     """For endpoints to be opened, connected and inserted."""
     hang: float = 15.0
-    """Without a word from a node that is not waiting for others: it is stopped."""
+    """Without a word, beyond ``wait``, from a node that is not waiting for others: it is stopped."""
 
     def short(self) -> Bounds:
         """Bounds for shrinking, where most runs fail; what they find is confirmed with the full ones."""

@@ -12,9 +12,13 @@ from collections.abc import Iterator
 
 from kfabric.model.guarantees import End, Guarantees
 from kfabric.model.program import (
+    Access,
     Atomic,
+    AtomicKind,
+    CloseRegion,
     EndpointRef,
     Form,
+    KeyFault,
     Location,
     Operation,
     OpMark,
@@ -138,3 +142,19 @@ def connected_ports(program: Program, node: str) -> list[EndpointRef]:
         if other != node
         for index in range(program.endpoint_count(other))
     ]
+
+
+def violates(program: Program, step: Write | Read | Atomic) -> bool:
+    """Whether a remote operation is wrong on purpose: its key, its bounds, the rights or the life of its region."""
+    if step.key is not KeyFault.NONE:
+        return True
+    wanted = {Access.REMOTE_READ} if isinstance(step, Read) else {Access.REMOTE_WRITE}
+    if isinstance(step, Atomic) and step.kind is not AtomicKind.BASE:
+        wanted = {Access.REMOTE_READ} if step.op == "ATOMIC_READ" else {Access.REMOTE_READ, Access.REMOTE_WRITE}
+    closed = {(thread.node, each.region) for thread, each in program.steps() if isinstance(each, CloseRegion)}
+    for place in (step.target,) if isinstance(step, Atomic) else step.target:
+        region = program.region(place.node, place.region)
+        beyond = place.offset + place.size > region.size
+        if beyond or not wanted <= region.access or (place.node, place.region) in closed:
+            return True
+    return False

@@ -231,6 +231,16 @@ class Station:
         self._event(EqEventKind.CONNECTED, bound)
         port.connections[peer] = ep
 
+    def shut_down(self) -> bool:
+        """Whether the event queue tells of a connection that has ended or failed."""
+        if self.eq is None:
+            return False
+        try:
+            event = self.eq.read()
+        except FabricError:
+            return True
+        return event is not None
+
     # -- memory -----------------------------------------------------------------------------------------------------
     def key(self) -> int:
         """A key to ask for: never the same twice, within the width that the domain allows."""

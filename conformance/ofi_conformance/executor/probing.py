@@ -139,7 +139,7 @@ class Prober:
         """Whether an error entry is the probe's: a receive too small for it, or a probe operation that failed."""
         if error.op_context in self._contexts:
             return True
-        if self._sending and op is not None and op.receives and op.step.size < _SIZE and error.err == Errno.ETRUNC:  # type: ignore[union-attr]
+        if self._sending and op is not None and op.receives and op.step.size < _SIZE and abs(error.err) == Errno.ETRUNC:  # type: ignore[union-attr]
             op.ended = True
             self._truncated += 1
             return True

@@ -15,12 +15,12 @@ from typing import Any
 
 from kfabric.model import codec
 from kfabric.model.history import AnyEvent, Died, History, Waited
-from kfabric.model.program import Atomic, AtomicKind, Barrier, OpMark, Program, Recv, Send, Write
+from kfabric.model.program import Atomic, AtomicKind, Barrier, OpMark, Program, Read, Recv, Send, Write
 
 from ..nodes import Call, Mailbox, Node, NodeDied, RemoteFailure
 from .bounds import Bounds
 from .events import build
-from .legality import connected_ports, peers_of
+from .legality import connected_ports, peers_of, violates
 
 Pair = tuple[tuple[str, int], tuple[str, int]]
 """Two ports of different nodes of the Program."""
@@ -57,6 +57,7 @@ class Run:
         self._nodes = nodes
         self._mailbox = mailbox
         self._bounds = bounds
+        self._silence = bounds.hang + bounds.wait
         self._dgram = dgram
         self._connected = connected
         self._automatic = automatic
@@ -106,7 +107,7 @@ class Run:
     def _hear(self, waiting: set[str], kinds: set[str]) -> tuple[str, Any]:
         """The next word of any of the nodes that owe one. A node that is silent too long is stopped."""
         mine = set(self._nodes.values())
-        found = self._mailbox.take(self._bounds.hang, lambda node, word: node in mine)
+        found = self._mailbox.take(self._silence, lambda node, word: node in mine)
         if found is None:
             raise self._nodes[sorted(waiting)[0]].bury(hang=True)
         node, (kind, content) = found
@@ -255,7 +256,7 @@ class Run:
         reusable = not self._reasons and self._reusable()
         self._tell(self._nodes, ("finish", reusable))
         for name, call in self._calls.items():
-            result = call.result(self._bounds.hang)
+            result = call.result(self._silence)
             self._events[name] += result["events"]
             self._notes += result["notes"]
             if reusable and not result["reusable"]:
@@ -263,9 +264,15 @@ class Run:
 
     def _reusable(self) -> bool:
         """Whether nothing of this Program can show up in the next one."""
+        for _, step in self._program.operations():
+            if isinstance(step, Write | Read | Atomic) and violates(self._program, step):
+                self._reasons.append("deliberate mistakes")
+                break
         for name, report in self._reports.items():
             if report["failed"]:
                 self._reasons.append(f"operations of {name} failed")
+            if report["shutdown"]:
+                self._reasons.append(f"a connection of {name} was shut down")
             if report["strays"]:
                 self._reasons.append(f"{name} saw entries that were nobody's")
             if set(report["unknown"]) - self._receives:

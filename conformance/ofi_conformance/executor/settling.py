@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from kfabric.model import data
 from kfabric.model.program import (
-    Access,
     Atomic,
     AtomicKind,
     EndpointRef,
-    KeyFault,
-    Location,
     Read,
     Recv,
     Send,
@@ -28,6 +25,7 @@ from kfabric.model.program import (
     Write,
 )
 
+from .legality import violates
 from .probing import Prober
 
 if TYPE_CHECKING:
@@ -127,6 +125,7 @@ class Settling:
             "lacking": sorted(self._lacking()),
             "data": self._data_expected() - runner.remote_data,
             "strays": runner.strays,
+            "shutdown": runner.station.shut_down(),
         }
 
     def _unknown(self, op: Op) -> bool:
@@ -176,18 +175,8 @@ class Settling:
         )
 
     def _lands(self, step: Write | Read | Atomic) -> bool:
-        """Whether a remote operation on this node is legal, so that it should take effect."""
-        places: tuple[Location, ...] = (step.target,) if isinstance(step, Atomic) else step.target
-        wanted = {Access.REMOTE_READ} if isinstance(step, Read) else {Access.REMOTE_WRITE}
-        if isinstance(step, Atomic) and step.kind is not AtomicKind.BASE:
-            wanted = {Access.REMOTE_READ, Access.REMOTE_WRITE} if step.op != "ATOMIC_READ" else {Access.REMOTE_READ}
-        if step.key is not KeyFault.NONE or step.name in self._failed:
-            return False
-        for place in places:
-            region = self._program.region(place.node, place.region)
-            if place.offset + place.size > region.size or not wanted <= region.access:
-                return False
-        return True
+        """Whether a remote operation should take effect: it is legal, and nobody has seen it fail."""
+        return step.name not in self._failed and not violates(self._program, step)
 
     def _lacking(self) -> set[str]:
         """Regions with bytes that a write of the Program should have changed and none has."""

@@ -24,6 +24,7 @@ import tempfile
 import time
 import traceback
 import types
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,11 +97,20 @@ class Agent:
         return found  # type: ignore[no-any-return]
 
     def _loaded(self, path: str, source: str) -> types.ModuleType:
-        """The module of a file that is not importable by name, from its text; without text as last sent."""
+        """The module of a file that is not importable by name, from its text; without text as last sent.
+
+        On the coordinator's machine it can also import its neighbours, relatively.
+        """
         if not source:
             return self._modules[path]
-        module = types.ModuleType(f"ofi_cases.{Path(path).stem}")
+        folder = str(Path(path).parent)
+        package = f"ofi_cases_{zlib.crc32(folder.encode()):08x}"
+        if package not in sys.modules:
+            sys.modules[package] = types.ModuleType(package)
+            sys.modules[package].__path__ = [folder]
+        module = types.ModuleType(f"{package}.{Path(path).stem}")
         module.__file__ = path
+        module.__package__ = package
         sys.modules[module.__name__] = module
         linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import queue
 import shlex
 import signal
@@ -346,16 +345,9 @@ class Node:
         found = self._on_its_machine(evidence.read, self._directory) or {}
         return found.get(evidence.LOG, b"").decode(errors="replace")  # type: ignore[no-any-return]
 
-    @property
-    def _process(self) -> subprocess.Popen[bytes]:
-        """The local end of the gateway: the node itself, or its ssh. execnet has no public name for it."""
-        io: Any = self._gateway._io
-        return io.popen  # type: ignore[no-any-return]
-
     def _exit_status(self, timeout: float) -> int | None:
-        process = self._process
         try:
-            return process.wait(timeout)
+            return _process(self._gateway).wait(timeout)
         except subprocess.TimeoutExpired:
             return None
 
@@ -378,21 +370,30 @@ class Node:
         except Exception:
             return None
         finally:
-            gateway.exit()
+            _let_go(gateway)
 
     def _finish(self) -> None:
         """Let go of the gateway and reap its process."""
         self.closed = True
         self.mailbox.forget(self)
-        with contextlib.suppress(OSError):
-            self._gateway.exit()
-        process = self._process
-        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-            if process.poll() is None:
-                try:
-                    process.wait(1.0)
-                except subprocess.TimeoutExpired:
-                    os.kill(process.pid, signal.SIGKILL)
-                    process.wait(1.0)
-        with contextlib.suppress(ValueError):
-            _GROUP._gateways_to_join.remove(self._gateway)
+        _let_go(self._gateway)
+
+
+def _process(gateway: execnet.Gateway) -> subprocess.Popen[bytes]:
+    """The local end of a gateway: the node itself, or its ssh. execnet has no public name for it."""
+    io: Any = gateway._io
+    return io.popen  # type: ignore[no-any-return]
+
+
+def _let_go(gateway: execnet.Gateway) -> None:
+    """End a gateway and wait for its process, so that neither a process nor a zombie stays."""
+    process = _process(gateway)
+    with contextlib.suppress(OSError):
+        gateway.exit()
+    try:
+        process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    with contextlib.suppress(ValueError):
+        _GROUP._gateways_to_join.remove(gateway)

@@ -129,15 +129,37 @@ def configurations(target_plain: dict[str, Any], address: str) -> list[dict[str,
 
 
 def _nothing(provider: Provider, target: Target, address: str) -> str:
-    try:
-        everything = {offer.fabric_attr.prov_name for offer in provider.getinfo(Info())}
-    except FabricError:
-        everything = set()
+    """Why there is nothing to judge, in one sentence."""
+    everything = sorted({offer.fabric_attr.prov_name for offer in _offers(provider, Info())})
+    version = ".".join(map(str, provider.version()))
+    if target.library:
+        taken = _offers(provider, base_hints(dataclasses.replace(target, hints=())))
+        if not taken and target.provider not in _loaded(provider):
+            return (
+                f"{target.library} registers {target.provider!r}, but {target.backend} {version} did not take it: "
+                "its fi_version is older than that, or an entry point is missing"
+            )
+        return f"{target.library} registers {target.provider!r}, which offers nothing at {address} that meets the hints"
     if target.provider not in everything:
-        known = ", ".join(sorted(everything)) or "none"
-        version = ".".join(map(str, provider.version()))
+        known = ", ".join(everything) or "none"
         return f"{target.backend} {version} has no provider {target.provider!r} here; it has {known}"
     return f"{target} offers nothing at {address} that meets the hints"
+
+
+def _offers(provider: Provider, hints: Info) -> list[Info]:
+    try:
+        return provider.getinfo(hints)
+    except FabricError:
+        return []
+
+
+def _loaded(provider: Provider) -> set[str]:
+    """Names of the providers that the library has taken, whether or not they offer anything."""
+    try:
+        listed = provider.getinfo(None, flags=Flag.PROV_ATTR_ONLY)
+    except FabricError:
+        return set()
+    return {info.fabric_attr.prov_name for info in listed}
 
 
 class Probe:
