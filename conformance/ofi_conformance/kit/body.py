@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import copy
 import random
-import time
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kfabric.api import (
     AvAttr,
     AvType,
     CntrAttr,
-    Completion,
     CompletionQueue,
     Context,
     CqAttr,
     Domain,
     EpType,
     EqAttr,
-    EqError,
     EqEvent,
     EqEventKind,
     Errno,
-    ErrorCompletion,
     EventQueue,
     Fabric,
     FabricError,
@@ -42,20 +37,18 @@ from kfabric.api import (
 from kfabric.model.guarantees import End
 
 from .closing import close_all
+from .deciding import Deciding
 from .memory import Guarded, Region, remote_access
-from .sheet import Bound, CheckFailed, Codes, Sheet, codes_of, codes_text
+from .sheet import Sheet
 from .sides import COUNTER_FLAGS, CqWatch, EqWatch, Listener, Options, Pair, Side, bind_queues
+from .waiting import Waiting
 
 BOUND = 3.0
 """Seconds that a wait lasts at most; reaching it decides nothing."""
-QUIET = 60
-"""Empty polls after which a body may say that nothing more arrives."""
-
-T = TypeVar("T")
 O = TypeVar("O", bound=FabricObject)  # noqa: E741
 
 
-class Kit:
+class Kit(Deciding, Waiting):
     """See the package; every method is for case authors."""
 
     def __init__(
@@ -84,80 +77,6 @@ class Kit:
         self._fabric: Fabric | None = None
         self._domain: Domain | None = None
         self._keys = 0
-
-    # -- deciding -------------------------------------------------------------------------------------------------
-    def applies(self, requirement: str) -> bool:
-        """Whether the requirement applies in this configuration."""
-        return requirement in self._sheet.applicable
-
-    def check(
-        self, requirement: str, condition: object, sentence: str, *, seen: object = None, wanted: object = None
-    ) -> bool:
-        """Record whether ``sentence`` holds; the body goes on either way."""
-        return self._sheet.record(requirement, bool(condition), sentence, seen, wanted)
-
-    def require(
-        self, requirement: str, condition: object, sentence: str, *, seen: object = None, wanted: object = None
-    ) -> None:
-        """Like ``check``, but the body ends here when it does not hold."""
-        if not self._sheet.record(requirement, bool(condition), sentence, seen, wanted):
-            raise CheckFailed(f"{requirement}: {sentence}")
-
-    def refused(
-        self, requirement: str, codes: Codes, call: Callable[..., object], *args: Any, sentence: str = "", **kw: Any
-    ) -> bool:
-        """Record whether the call is refused with one of the codes."""
-        wanted = codes_text(codes)
-        text = sentence or f"{_name(call)} is refused with {wanted}"
-        before = self._sheet.trying([requirement])
-        try:
-            value = call(*args, **kw)
-        except FabricError as error:
-            self._sheet.trying(before)
-            accepted = codes_of(codes)
-            ok = accepted is None or error.code in accepted
-            return self.check(requirement, ok, text, seen=str(error), wanted=wanted)
-        self._sheet.trying(before)
-        if isinstance(value, FabricObject):
-            self.keep(value)
-        return self.check(requirement, False, text, seen="the call was accepted", wanted=wanted)
-
-    def accepted(self, requirement: str, call: Callable[..., T], *args: Any, sentence: str = "", **kw: Any) -> T:
-        """Record whether the call is accepted; the body ends here when it is not."""
-        text = sentence or f"{_name(call)} is accepted"
-        before = self._sheet.trying([requirement])
-        try:
-            value = call(*args, **kw)
-        except FabricError as error:
-            self._sheet.trying(before)
-            self.check(requirement, False, text, seen=str(error), wanted="accepted")
-            raise CheckFailed(f"{requirement}: {text}, not {error}") from error
-        self._sheet.trying(before)
-        self.check(requirement, True, text)
-        return self.keep(value) if isinstance(value, FabricObject) else value
-
-    def expect(self, codes: Codes, call: Callable[..., object], *args: Any, **kw: Any) -> FabricError:
-        """The error that the call is refused with: a step on the way, not a decision by itself."""
-        accepted = codes_of(codes)
-        try:
-            call(*args, **kw)
-        except FabricError as error:
-            if accepted is not None and error.code not in accepted:
-                raise
-            return error
-        raise FabricError(0, _name(call), f"accepted where {codes_text(codes)} was due")
-
-    def trying(self, *requirements: str) -> None:
-        """Say which ids are at stake from now on: a crash breaks those, and leaves the other undecided ids open."""
-        self._sheet.trying(requirements)
-
-    def inconclusive(self, requirement: str, why: str) -> None:
-        """The state that the requirement speaks of could not be reached."""
-        self._sheet.inconclusive(requirement, why)
-
-    def unreached(self, requirement: str, why: str) -> None:
-        """Nothing to try here: unlike ``inconclusive``, no word against another case or configuration that could."""
-        self._sheet.unreached(requirement, why)
 
     # -- offers ---------------------------------------------------------------------------------------------------
     def hints(self) -> Info:
@@ -381,129 +300,7 @@ class Kit:
             self.event(side.eq, EqEventKind.CONNECTED)
         return Pair(a, b)
 
-    # -- progress and waiting -------------------------------------------------------------------------------------
-    def poll(self) -> int:
-        """One look at every queue; returns how many entries came."""
-        watches: list[CqWatch | EqWatch] = [*self._cqs, *self._eqs]
-        return sum(watch.poll() for watch in watches)
-
-    def drive(self, until: Callable[[], object] | None = None, *, bound: float | None = None) -> bool:
-        """Poll every queue until the predicate holds; False when the bound came first."""
-        end = time.monotonic() + (self.bound if bound is None else bound)
-        empty = 0
-        while True:
-            empty = 0 if self.poll() else empty + 1
-            if until is not None and until():
-                return True
-            if time.monotonic() > end:
-                return False
-            if empty > QUIET:
-                time.sleep(0.0002)
-
-    def quiet(self, polls: int = QUIET) -> int:
-        """Poll until nothing came ``polls`` times in a row; returns how many entries came before."""
-        found, empty = 0, 0
-        end = time.monotonic() + self.bound
-        while empty < polls and time.monotonic() < end:
-            new = self.poll()
-            found, empty = found + new, 0 if new else empty + 1
-            if not new:
-                time.sleep(0.0002)
-        return found
-
-    def post(self, call: Callable[..., T], *args: Any, bound: float | None = None, **kw: Any) -> T:
-        """Call, again while the answer is EAGAIN, driving all sides between; other errors escape."""
-        end = time.monotonic() + (self.bound if bound is None else bound)
-        while True:
-            try:
-                return call(*args, **kw)
-            except FabricError as error:
-                if error.code != Errno.EAGAIN:
-                    raise
-            if time.monotonic() > end:
-                raise Bound(f"{_name(call)} answered EAGAIN until the bound")
-            self.poll()
-
-    def outcome(self, side: Side, context: Context, *, bound: float | None = None) -> Completion | ErrorCompletion:
-        """The entry with this context, good or bad; takes it."""
-        found: list[Completion | ErrorCompletion] = []
-
-        def arrived() -> bool:
-            entry = side.take(context.address)
-            if entry is not None:
-                found.append(entry)
-            return bool(found)
-
-        if arrived() or self.drive(arrived, bound=bound):
-            return found[0]
-        raise Bound(f"no completion on side {side.name} within the bound")
-
-    def completion(self, side: Side, context: Context, *, bound: float | None = None) -> Completion:
-        """The success entry with this context; an error entry is raised as FabricError."""
-        entry = self.outcome(side, context, bound=bound)
-        if isinstance(entry, ErrorCompletion):
-            raise FabricError(
-                entry.err, "completion", f"error entry where success was due, prov_errno {entry.prov_errno}"
-            )
-        return entry
-
-    def error(self, side: Side, context: Context, *, bound: float | None = None) -> ErrorCompletion | None:
-        """The error entry with this context; None when a success entry came instead."""
-        entry = self.outcome(side, context, bound=bound)
-        return entry if isinstance(entry, ErrorCompletion) else None
-
-    def _eq(self, queue: EventQueue) -> EqWatch:
-        for watch in self._eqs:
-            if watch.queue is queue:
-                return watch
-        self._eqs.append(EqWatch(queue))
-        return self._eqs[-1]
-
-    def unwatched(self, queue: EventQueue) -> EventQueue:
-        """The same queue, which waits do not poll any more: the body reads it itself."""
-        self._eqs[:] = [watch for watch in self._eqs if watch.queue is not queue]
-        return queue
-
-    def unpolled(self, queue: CompletionQueue) -> CompletionQueue:
-        """The same queue, which waits do not poll any more: the body reads it itself."""
-        self._cqs[:] = [watch for watch in self._cqs if watch.queue is not queue]
-        return queue
-
-    def event(self, queue: EventQueue, kind: EqEventKind, *, bound: float | None = None) -> EqEvent:
-        """The next event of this kind; an error event is raised as FabricError."""
-        watch = self._eq(queue)
-
-        def first() -> EqEvent | None:
-            return next((event for event in watch.events if event.kind == kind), None)
-
-        self.drive(lambda: first() or watch.errors, bound=bound)
-        event = first()
-        if event is None and watch.errors:
-            error = watch.errors.pop(0)
-            raise FabricError(error.err, f"event {kind.name}", f"error event, prov_errno {error.prov_errno}")
-        if event is None:
-            raise Bound(f"no event {kind.name} within the bound")
-        watch.events.remove(event)
-        return event
-
-    def events(self, queue: EventQueue) -> list[EqEvent]:
-        """Events read so far and not taken."""
-        return list(self._eq(queue).events)
-
-    def eq_error(self, queue: EventQueue, *, bound: float | None = None) -> EqError:
-        """The next error event."""
-        watch = self._eq(queue)
-        if not self.drive(lambda: watch.errors, bound=bound):
-            raise Bound("no error event within the bound")
-        return watch.errors.pop(0)
-
     # -- end ------------------------------------------------------------------------------------------------------
     def close(self) -> list[str]:
         """Close everything that is still open, dependents first; returns what could not be closed."""
         return close_all(self._opened)
-
-
-def _name(call: Callable[..., object]) -> str:
-    owner = getattr(call, "__self__", None)
-    name = getattr(call, "__name__", repr(call))
-    return f"{type(owner).__name__}.{name}" if owner is not None else name
