@@ -6,8 +6,22 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from kfabric.model.codec import dumps, loads
 from kfabric.model.notation import NotationError, parse, render
-from kfabric.model.program import Form, Location, OpMark, Pattern, Program, Read, Recv, Send, Wait, WaitBy, Write
+from kfabric.model.program import (
+    Form,
+    Location,
+    OpMark,
+    Pattern,
+    Program,
+    Read,
+    Recv,
+    Region,
+    Send,
+    Wait,
+    WaitBy,
+    Write,
+)
 
 from .strategies import programs
 
@@ -103,3 +117,14 @@ def test_names_that_cannot_be_written_are_refused() -> None:
     bad = Program("x", (type(thread)("A", (Recv("by", 8),)),))
     with pytest.raises(NotationError, match="step's name"):
         render(bad)
+
+
+def test_numbers_as_wide_as_a_region() -> None:
+    """Python refuses decimal digits of such numbers; hexadecimal ones have no limit."""
+    wide = (1 << 20000) + 5
+    program = Program("x", (), (Region("B", "big", 2501, init=wide),))
+    assert parse(render(program)) == program
+    assert loads(dumps(program)) == program
+    assert len(repr(program)) > 5000
+    with pytest.raises(NotationError, match="hexadecimal"):
+        parse("program x\nmemory B.x[8]\nB\nstore B.x = " + "9" * 5000)

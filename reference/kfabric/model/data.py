@@ -17,6 +17,10 @@ INITIAL = 0
 """Writer number of a region's initial content; steps are numbered from 1 in program order of the columns."""
 
 
+BLOCK = 4096
+"""Bytes whose spread is computed at once: contents of megabytes must not cost seconds."""
+
+
 @lru_cache(maxsize=4096)
 def _salt(space: str) -> int:
     value = 0x9E3779B1
@@ -25,17 +29,35 @@ def _salt(space: str) -> int:
     return value
 
 
-def spread(space: str, offset: int) -> int:
-    """A fixed pseudo-random byte for a place."""
-    value = (_salt(space) + offset * 0x9E3779B1) & 0xFFFFFFFF
+def _mix(number: int) -> int:
+    value = (number + 1) * 0x9E3779B1 & 0xFFFFFFFF
     value ^= value >> 15
     value = value * 0x85EBCA6B & 0xFFFFFFFF
     return (value ^ value >> 13) & 0xFF
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1)
+def _block() -> bytes:
+    return bytes(map(_mix, range(BLOCK)))
+
+
+@lru_cache(maxsize=4096)
+def _raised(number: int) -> bytes:
+    return _block().translate(_shift(_mix(BLOCK + number)))
+
+
+def spread(space: str, offset: int) -> int:
+    """A fixed pseudo-random byte for a place: one for its place in a block plus one for the block."""
+    number, within = divmod(_salt(space) + offset, BLOCK)
+    return (_block()[within] + _mix(BLOCK + number)) & 0xFF
+
+
+@lru_cache(maxsize=256)
 def _spread_run(space: str, offset: int, size: int) -> bytes:
-    return bytes(spread(space, offset + i) for i in range(size))
+    """``spread`` of consecutive places, block by block."""
+    first, within = divmod(_salt(space) + offset, BLOCK)
+    count = -(-(within + size) // BLOCK)
+    return b"".join(map(_raised, range(first, first + count)))[within : within + size]
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ nothing about order: ``matching`` asks whether what is found here can have come 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .. import data
@@ -121,15 +121,19 @@ class Arrivals:
     def _narrow(self, recv: Recv, entry: Completed | None, found: list[Send]) -> list[Send]:
         if len(found) < 2:
             return found
-        tests = [lambda send: (send.tag is None) == (recv.tag is None), lambda send: accepts(self.scene, recv, send)]
-        if entry is not None:
-            tests.append(lambda send: entry.len is None or send.size == entry.len)
-            tests.append(lambda send: entry.tag is None or recv.tag is None or send.tag == entry.tag)
-            tests.append(lambda send: entry.source is None or self.scene.source(send) == entry.source)
-            tests.append(lambda send: entry.data is None or send.data is None or self.same_data(recv, send, entry.data))
-        else:
+        tests: list[Callable[[Send], bool]] = [
+            lambda send: (send.tag is None) == (recv.tag is None),
+            lambda send: accepts(self.scene, recv, send),
+        ]
+        if entry is None:
             largest = max(send.size for send in found)
             tests.append(lambda send: send.size == largest)
+        else:
+            length, tag, source, value = entry.len, entry.tag, entry.source, entry.data
+            tests.append(lambda send: length is None or send.size == length)
+            tests.append(lambda send: tag is None or recv.tag is None or send.tag == tag)
+            tests.append(lambda send: source is None or self.scene.source(send) == source)
+            tests.append(lambda send: value is None or send.data is None or self.same_data(recv, send, value))
         for test in tests:
             found = [send for send in found if test(send)] or found
         return found
@@ -225,9 +229,10 @@ def _refused(scene: Scene, recv: Recv, content: bytes) -> Send | None:
     """A message whose send call returned an error."""
     here = scene.source(recv)
     for step in scene.operations:
-        if isinstance(step, Send) and step.to == here and step.size and step.name in scene.posted:
-            if scene.posted[step.name].code and content.startswith(scene.payload(step)):
-                return step
+        if not isinstance(step, Send) or step.to != here or not step.size or step.name not in scene.posted:
+            continue
+        if scene.posted[step.name].code and content.startswith(scene.payload(step)):
+            return step
     return None
 
 

@@ -49,7 +49,12 @@ def reliable(end: End) -> bool:
 
 
 def level(step: Operation, end: End) -> Level:
-    """The level at which an operation's completion may be reported, as far as it was promised."""
+    """The level at which an operation's completion may be reported, as far as it was promised.
+
+    An inject call reports no completion, and what level its counting has is not said.
+    """
+    if step.form is Form.INJECT:
+        return Level.NONE
     asked = max((_LEVELS[name] for name in flags(step, end) if name in _LEVELS), default=Level.NONE)
     if not reliable(end):
         return min(asked, Level.TRANSMIT)
