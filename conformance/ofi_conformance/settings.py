@@ -21,9 +21,12 @@ class Profile:
     """How long a wait in a case body lasts at most."""
     body_bound: float = 30.0
     """How long a case body may be silent before its node counts as hung."""
+    wait: float = 5.0
+    """How long a Program waits for what must come."""
 
 
 PROFILES = {
+    "trial": Profile("trial", examples=8, reruns=1, shrink_seconds=0.5, local_bound=1.5, body_bound=15.0, wait=1.5),
     "quick": Profile("quick", examples=8, reruns=3, shrink_seconds=5.0, local_bound=3.0),
     "default": Profile("default", examples=20, reruns=5, shrink_seconds=10.0, local_bound=3.0),
     "release": Profile("release", examples=400, reruns=20, shrink_seconds=120.0, local_bound=10.0, body_bound=90.0),

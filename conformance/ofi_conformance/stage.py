@@ -39,7 +39,7 @@ class Stage:
         self.address = specs[0].address if specs else NodeSpec().address
         self.incidents: list[str] = []
         self._specs = specs
-        self._bounds = Bounds()
+        self._bounds = Bounds(wait=settings.profile.wait)
         self._road: Session | None = None
         self._bodies: Session | None = None
 
