@@ -118,8 +118,6 @@ def _peer_reasons(program: Program, node: str, op: Operation, end: End) -> Itera
         reach = connected_ports(program, node)
         if len(reach) > 1:
             yield f"a connected endpoint receives from one peer, and this one has {len(reach)}: say which"
-    if isinstance(op, Recv) and op.source is not None and end.ep_type != "MSG" and "DIRECTED_RECV" not in end.caps:
-        yield "a receive from one source, and the configuration has no DIRECTED_RECV"
 
 
 def peers_of(program: Program, op: Operation) -> Iterator[EndpointRef]:

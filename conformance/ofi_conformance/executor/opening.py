@@ -175,10 +175,10 @@ class Station:
         new = [peer for peer in peers if (peer[0], peer[1]) not in self.addresses]
         if not new:
             return
-        count, handles = self.av.insert([address for _, _, address in new])
-        if count != len(new):
-            raise FabricError(22, "fi_av_insert", f"{count} of {len(new)} addresses")
-        for (node, index, _), handle in zip(new, handles, strict=True):
+        for node, index, address in new:  # one by one: text addresses differ in length
+            count, (handle,) = self.av.insert([address])
+            if count != 1:
+                raise FabricError(22, "fi_av_insert", f"{count} of 1 addresses")
             self.addresses[node, index] = handle
             self.names[handle] = (node, index)
 

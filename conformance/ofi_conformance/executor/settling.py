@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from kfabric.api import Flag
 from kfabric.model import data
 from kfabric.model.program import (
     Atomic,
@@ -158,10 +159,21 @@ class Settling:
                 continue
             mine = [op for op in self._runner.ops.values() if op.receives and op.port is port and op.reported]
             ended = sum(op.ended for op in mine)
-            waiting = [op for op in mine if op.outstanding and any(_matches(op, node, send) for node, send in sends)]
-            fitting = [send for node, send in sends if any(_matches(op, node, send) for op in mine)]
+            waiting = [op for op in mine if op.outstanding and any(self._fits(op, node, send) for node, send in sends)]
+            fitting = [send for node, send in sends if any(self._fits(op, node, send) for op in mine)]
             total += max(0, min(len(waiting), len(fitting) - ended))
         return total
+
+    def _fits(self, op: Op, node: str, send: Send) -> bool:
+        """Whether a receive accepts a message; sources count only where receives are directed or connected."""
+        recv, station = op.step, self._runner.station
+        assert isinstance(recv, Recv)
+        if (recv.tag is None) != (send.tag is None):
+            return False
+        heeded = station.connected or bool(station.info.caps & Flag.DIRECTED_RECV)
+        if heeded and recv.source is not None and recv.source != EndpointRef(node, send.via):
+            return False
+        return recv.tag is None or send.tag is None or not (recv.tag ^ send.tag) & ~recv.ignore
 
     def _data_expected(self) -> int:
         """Entries that peers' writes with data bring to this node."""
@@ -276,13 +288,3 @@ class Settling:
         while any(op.outstanding for op in waiting) and time.monotonic() < deadline:
             runner.progress()
         return not any(op.outstanding for op in waiting)
-
-
-def _matches(op: Op, node: str, send: Send) -> bool:
-    recv = op.step
-    assert isinstance(recv, Recv)
-    if (recv.tag is None) != (send.tag is None):
-        return False
-    if recv.source is not None and recv.source != EndpointRef(node, send.via):
-        return False
-    return recv.tag is None or send.tag is None or not (recv.tag ^ send.tag) & ~recv.ignore
