@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 
 from ofi_conformance import cli
 from ofi_conformance.target import Target
+from ofi_conformance.waivers import load_waivers
 
 DOCUMENTS = ("README.rst", "CONTRIBUTING.rst", "docs")
 BLOCK = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1   .*\n|\n)+)", re.MULTILINE)
@@ -93,6 +95,14 @@ def test_every_command_is_documented(root: Path) -> None:
     guide = (root / "docs" / "vendors.rst").read_text(encoding="utf-8")
     for command in ("run", "list", "explain", "providers", "judge", "replay", "schema"):
         assert f"ofi-conform {command}" in guide, f"the vendor's guide is silent about {command}"
+
+
+def test_the_waivers_in_the_guide_can_be_used(root: Path, tmp_path: Path) -> None:
+    guide = (root / "docs" / "vendors.rst").read_text(encoding="utf-8")
+    example = re.search(r"code-block:: toml\n\n((?:   .*\n|\n)+)", guide)
+    assert example is not None
+    (tmp_path / "waivers.toml").write_text(textwrap.dedent(example[1]), encoding="utf-8")
+    assert load_waivers(tmp_path / "waivers.toml")
 
 
 def test_the_guides_build_without_a_warning(root: Path, tmp_path: Path) -> None:
