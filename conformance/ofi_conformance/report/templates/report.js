@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 "use strict";
 (() => {
   const rows = [...document.querySelectorAll("details.row")];
