@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,19 +29,34 @@ def requirements(root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def _literals(nodes: Iterable[ast.expr], lists: dict[str, ast.expr], where: str) -> Iterator[str]:
+    """Texts that stand in the file; a starred name is a list of them at the top of it."""
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Starred) and isinstance(node.value, ast.Name) and node.value.id in lists:
+            listed = lists[node.value.id]
+            yield from _literals(listed.elts if isinstance(listed, ast.Tuple | ast.List) else [listed], {}, where)
+        else:
+            raise TypeError(f"{where}:{node.lineno}: a requirement id must be written out")
+
+
 def marked(source: str, where: str) -> dict[str, list[str]]:
     """Id -> cases that name it in ``@requirement(...)``. An id that is no literal is an error: nobody could find it."""
     decided: dict[str, list[str]] = {}
-    for node in ast.walk(ast.parse(source, where)):
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in node.decorator_list:
-            if not (isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "requirement"):
-                continue
-            for word in decorator.args:
-                if not (isinstance(word, ast.Constant) and isinstance(word.value, str)):
-                    raise TypeError(f"{where}:{word.lineno}: a requirement id must be written out")
-                decided.setdefault(word.value, []).append(f"{where}::{node.name}")
+    tree = ast.parse(source, where)
+    lists = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "requirement":
+                for name in _literals(decorator.args, lists, where):
+                    decided.setdefault(name, []).append(f"{where}::{function.name}")
     return decided
 
 
@@ -98,5 +114,9 @@ def test_cases_decide_what_binds_a_provider(
 def test_the_scan_sees_markers_and_refuses_hidden_ids() -> None:
     seen = marked('@requirement("OFI-A-001", "OFI-A-002")\ndef test_x(road): ...\n', "test_a.py")
     assert seen == {"OFI-A-001": ["test_a.py::test_x"], "OFI-A-002": ["test_a.py::test_x"]}
+    listed = 'IDS = ("OFI-A-001",)\n@requirement(*IDS)\ndef test_x(road): ...\n'
+    assert marked(listed, "test_a.py") == {"OFI-A-001": ["test_a.py::test_x"]}
     with pytest.raises(TypeError, match=r"test_a.py:1"):
         marked("@requirement(*IDS)\ndef test_x(road): ...\n", "test_a.py")
+    with pytest.raises(TypeError, match=r"test_a.py:1"):
+        marked("@requirement(area + number)\ndef test_x(road): ...\n", "test_a.py")
