@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Ids hold the project together: every one that is named exists, and every MUST is decided or says why it cannot be.
 
-Reads the cases by their syntax tree, never by importing them: what a case claims is what stands in its marker.
+What a case decides is what its marker says, as the suite collects it: nothing is found here that it would not run.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from collections.abc import Iterable, Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,43 +29,19 @@ def requirements(root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _literals(nodes: Iterable[ast.expr], lists: dict[str, ast.expr], where: str) -> Iterator[str]:
-    """Texts that stand in the file; a starred name is a list of them at the top of it."""
-    for node in nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-        elif isinstance(node, ast.Starred) and isinstance(node.value, ast.Name) and node.value.id in lists:
-            listed = lists[node.value.id]
-            yield from _literals(listed.elts if isinstance(listed, ast.Tuple | ast.List) else [listed], {}, where)
-        else:
-            raise TypeError(f"{where}:{node.lineno}: a requirement id must be written out")
-
-
-def marked(source: str, where: str) -> dict[str, list[str]]:
-    """Id -> cases that name it in ``@requirement(...)``. An id that is no literal is an error: nobody could find it."""
-    decided: dict[str, list[str]] = {}
-    tree = ast.parse(source, where)
-    lists = {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        for decorator in function.decorator_list:
-            if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "requirement":
-                for name in _literals(decorator.args, lists, where):
-                    decided.setdefault(name, []).append(f"{where}::{function.name}")
-    return decided
-
-
 @pytest.fixture(scope="module")
-def decided(root: Path) -> dict[str, list[str]]:
+def decided() -> dict[str, list[str]]:
+    """Id -> cases that name it, as the suite itself collects them (an id may also stand in a litmus text)."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "ofi_conformance.cli", "list", "--cases-only"], capture_output=True, text=True
+    )
+    assert listed.returncode == 0, f"a file of cases cannot be collected\n{listed.stdout}{listed.stderr}"
     together: dict[str, list[str]] = {}
-    for path in sorted((root / "conformance" / "cases").rglob("test_*.py")):
-        for name, cases in marked(path.read_text(encoding="utf-8"), path.name).items():
-            together.setdefault(name, []).extend(cases)
+    for line in listed.stdout.splitlines():
+        case, _, ids = line.partition("  ")
+        for name in ids.split():
+            together.setdefault(name, []).append(case)
+    assert len(together) > 50
     return together
 
 
@@ -109,14 +85,3 @@ def test_cases_decide_what_binds_a_provider(
 ) -> None:
     wrong = [f"{name} ({cases[0]})" for name, cases in decided.items() if requirements[name]["binds"] != "provider"]
     assert wrong == [], "nobody can hold a provider to what binds an application"
-
-
-def test_the_scan_sees_markers_and_refuses_hidden_ids() -> None:
-    seen = marked('@requirement("OFI-A-001", "OFI-A-002")\ndef test_x(road): ...\n', "test_a.py")
-    assert seen == {"OFI-A-001": ["test_a.py::test_x"], "OFI-A-002": ["test_a.py::test_x"]}
-    listed = 'IDS = ("OFI-A-001",)\n@requirement(*IDS)\ndef test_x(road): ...\n'
-    assert marked(listed, "test_a.py") == {"OFI-A-001": ["test_a.py::test_x"]}
-    with pytest.raises(TypeError, match=r"test_a.py:1"):
-        marked("@requirement(*IDS)\ndef test_x(road): ...\n", "test_a.py")
-    with pytest.raises(TypeError, match=r"test_a.py:1"):
-        marked("@requirement(area + number)\ndef test_x(road): ...\n", "test_a.py")
