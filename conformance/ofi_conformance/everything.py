@@ -80,8 +80,8 @@ def _targets() -> tuple[list[str], list[str]]:
         if "libfabric1" not in str(error):
             notes.append(INSTALL)
         return [], notes
-    names = [*(name for name in PROVIDERS if name in found), *sorted(found - set(PROVIDERS))]
-    targets = [f"libfabric:{name}" for name in names]
+    ordered = [*(name for name in PROVIDERS if name in found), *sorted(found - set(PROVIDERS))]
+    targets = [f"libfabric:{name}" for name in ordered]
     notes += [
         f"libfabric:{name} was not judged: this libfabric does not offer it." for name in PROVIDERS if name not in found
     ]
