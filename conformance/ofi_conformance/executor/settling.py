@@ -9,6 +9,7 @@ were due.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _LAST_POLLS = 10
 """Progress calls that come back empty before counters are read."""
+_NONZERO = re.compile(rb"[^\0]+", re.DOTALL)
 _PAUSE = 0.0001
 _IMPATIENCE = 5
 """How much less to wait for counters on a node whose counters have been seen to stay behind."""
@@ -48,6 +50,8 @@ class Settling:
         self._program = runner.program
         self._failed: set[str] = set()
         """Operations of any node known to have failed: nothing need come of them."""
+        self._landed = False
+        """All memory has been seen as it should be."""
 
     def run(self) -> bool:
         """Follow the coordinator until the run is over; whether all open receives were taken back."""
@@ -192,6 +196,8 @@ class Settling:
 
     def _lacking(self) -> set[str]:
         """Regions with bytes that a write of the Program should have changed and none has."""
+        if self._landed:
+            return set()
         lacking = set()
         for name, block in self._runner.regions.items():
             content = None
@@ -202,6 +208,7 @@ class Settling:
                 ):
                     lacking.add(name)
                     break
+        self._landed = not lacking
         return lacking
 
     def _written(self, region: str) -> Iterator[tuple[int, bytes]]:
@@ -220,19 +227,17 @@ class Settling:
 
     def _covered(self, region: str, content: bytes, start: int, size: int) -> bool:
         """Whether each byte there is what some write put there, or an atomic may have changed it."""
-        allowed: list[set[int] | None] = [set() for _ in range(size)]
+        odd = [(start, start + size)]
         for offset, wanted in self._written(region):
-            for place in range(max(start, offset), min(start + size, offset + len(wanted))):
-                known = allowed[place - start]
-                if known is not None:
-                    known.add(wanted[place - offset])
+            odd = [rest for run in odd for rest in _differing(content, run, offset, wanted)]
+            if not odd:
+                return True
         for _, step in self._program.operations():
             if isinstance(step, Atomic) and (step.target.node, step.target.region) == (self._runner.me, region):
-                for place in range(
-                    max(start, step.target.offset), min(start + size, step.target.offset + step.target.size)
-                ):
-                    allowed[place - start] = None
-        return all(known is None or content[start + i] in known for i, known in enumerate(allowed))
+                first, end = step.target.offset, step.target.offset + step.target.size
+                odd = [rest for run in odd for rest in ((run[0], min(run[1], first)), (max(run[0], end), run[1]))]
+                odd = [run for run in odd if run[0] < run[1]]
+        return not odd
 
     # -- counters ---------------------------------------------------------------------------------------------------
     def _counters_lag(self) -> bool:
@@ -288,3 +293,20 @@ class Settling:
         while any(op.outstanding for op in waiting) and time.monotonic() < deadline:
             runner.progress()
         return not any(op.outstanding for op in waiting)
+
+
+def _differing(content: bytes, run: tuple[int, int], offset: int, wanted: bytes) -> Iterator[tuple[int, int]]:
+    """The parts of a run of bytes that are outside of what was written at ``offset``, or differ from it."""
+    first, end = max(run[0], offset), min(run[1], offset + len(wanted))
+    if first >= end:
+        yield run
+        return
+    if run[0] < first:
+        yield run[0], first
+    here, there = content[first:end], wanted[first - offset : end - offset]
+    if here != there:
+        difference = int.from_bytes(here, "little") ^ int.from_bytes(there, "little")
+        for found in _NONZERO.finditer(difference.to_bytes(end - first, "little")):
+            yield first + found.start(), first + found.end()
+    if end < run[1]:
+        yield end, run[1]
