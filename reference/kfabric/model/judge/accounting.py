@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import data
 from ..dialect import CANCELED, KIND_FLAGS, names
 from ..history import Completed, Event, Failed, Probed, Waited
 from ..program import Cancel, Form, Operation, OpMark, Recv, Send
@@ -278,10 +279,12 @@ def _untouched(scene: Scene, name: str, error: Failed, ledger: Ledger) -> None:
     step = scene.steps[name]
     if final is None or not isinstance(step, Recv) or not step.size:
         return
+    fill = data.fill(name, step.size)
     for other in scene.operations:
         if not isinstance(other, Send) or not other.size or not scene.maybe(other.name) or scene.wild(other):
             continue
-        if other.to == scene.source(step) and final.content.startswith(scene.payload(other)[: step.size]):
+        start = scene.payload(other)[: step.size]
+        if other.to == scene.source(step) and final.content.startswith(start) and not fill.startswith(start):
             then = f"{name} was reported as cancelled, so no message is put into its buffer."
             however = f"However it holds the bytes of {other.name}."
             let = [scene.say(other.name), scene.say(name)]

@@ -7,7 +7,7 @@ nothing about order: ``matching`` asks whether what is found here can have come 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from .. import data
@@ -65,10 +65,13 @@ class Arrivals:
             elif isinstance(step, Recv) and scene.accepted(step.name):
                 self.recvs.setdefault(scene.source(step), []).append(step)
         self._index: dict[EndpointRef, dict[int, dict[bytes, list[Send]]]] = {}
+        self._wild: dict[EndpointRef, list[Send]] = {}
         for place, sends in self.sends.items():
             index = self._index.setdefault(place, {})
             for send in sends:
-                if not scene.wild(send):
+                if scene.wild(send):
+                    self._wild.setdefault(place, []).append(send)
+                else:
                     index.setdefault(send.size, {}).setdefault(scene.payload(send), []).append(send)
         self.found: dict[str, Arrival] = {}
         for place, recvs in self.recvs.items():
@@ -112,11 +115,26 @@ class Arrivals:
             sends = payloads.get(content[:size])
             if sends:
                 (exact if content[size:] == fill[size : len(content)] else loose).extend(sends)
+        exact.extend(self._torn(place, content))
         length = entry.len if entry is not None else None
         found = exact
         if length is not None and not any(send.size == length for send in exact):
-            found = [send for send in loose if send.size == length] or exact
-        return self._narrow(recv, entry, found or loose)
+            found = [send for send in loose if send.size == length]
+            if not found and not any(send.size == length for send in self.sends.get(place, ())):
+                found = exact
+            elif not found:  # an untouched buffer is no empty message if one of that length is awaited
+                found = [send for send in exact if send.size]
+        elif not exact:
+            found = [send for send in loose if send.size]
+        return self._narrow(recv, entry, found)
+
+    def _torn(self, place: EndpointRef, content: bytes) -> Iterator[Send]:
+        """Messages whose source buffer was overwritten too early, and whose old and new bytes these may be."""
+        for send in self._wild.get(place, ()):
+            old = self.scene.payload(send)
+            new = data.scribble(old)
+            if len(old) <= len(content) and all(c in (a, b) for a, b, c in zip(old, new, content, strict=False)):
+                yield send
 
     def _narrow(self, recv: Recv, entry: Completed | None, found: list[Send]) -> list[Send]:
         if len(found) < 2:

@@ -8,6 +8,7 @@ completion puts in sequence stays in sequence; the rest may have happened in any
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -365,29 +366,50 @@ def _suspects(scene: Scene, element: Element, broken: dict[str, set[int]]) -> li
 
 
 def _left_wrong(scene: Scene, element: Element, broken: dict[str, set[int]]) -> list[str]:
-    """Every result can be explained, the value left cannot."""
-    must = [step for step, item in zip(element.steps, element.items, strict=False) if item.must]
+    """Every result can be explained, the value left cannot: look for one operation that did something else."""
+    steps = {step.name: step for step in element.steps}
+    for at, item in enumerate(element.items):
+        step = steps.get(item.name)
+        if step is None or step.op == "ATOMIC_READ":
+            continue
+        for ids, variant in _variants(element, step):
+            items = list(element.items)
+            items[at] = Item(item.name, variant, item.result, item.must)
+            pairs = [(edge.first, edge.second) for edge in element.edges]
+            if linear.search(element.start, items, pairs, element.final).answer is Answer.YES:
+                broken.setdefault(step.name, set()).add(element.offset)
+                return ["OFI-ATM-013"] if len(_initiators(scene, element)) > 1 and "OFI-ATM-004" not in ids else ids
     if len(_initiators(scene, element)) > 1:
         return ["OFI-ATM-013"]
-    for step in must:
-        broken.setdefault(step.name, set()).add(element.offset)
-    if len(element.steps) == 1 and element.steps[0].kind is AtomicKind.COMPARE:
-        return _compared_wrong(element, element.steps[0])
     kinds = {step.kind for step in element.steps if step.op != "ATOMIC_READ"}
-    names = {AtomicKind.BASE: "OFI-ATM-001", AtomicKind.FETCH: "OFI-ATM-003", AtomicKind.COMPARE: "OFI-ATM-006"}
-    return sorted(names[kind] for kind in kinds) or ["OFI-ATM-008"]
+    return sorted(_CHANGES[kind] for kind in kinds) or ["OFI-ATM-008"]
 
 
-def _compared_wrong(element: Element, step: Atomic) -> list[str]:
+_CHANGES = {AtomicKind.BASE: "OFI-ATM-001", AtomicKind.FETCH: "OFI-ATM-003", AtomicKind.COMPARE: "OFI-ATM-006"}
+
+
+def _variants(element: Element, step: Atomic) -> list[tuple[list[str], Callable[[bytes], bytes | None]]]:
+    """Ways in which an operation may have gone wrong, with the requirements they break."""
     size = len(element.start)
     at = (element.offset - step.target.offset) // size
-    compare = data.compare(step)[at * size : (at + 1) * size]
     operand = data.operand(step)[at * size : (at + 1) * size]
-    holds = arithmetic.holds(step.op, step.datatype, element.start, compare)
-    reverse = arithmetic.holds(step.op, step.datatype, compare, element.start)
-    if holds is not None and holds is not reverse and element.final == (operand if reverse else element.start):
-        return ["OFI-ATM-004"]
-    return ["OFI-ATM-005"] if holds is False else ["OFI-ATM-006"]
+    compare = data.compare(step)[at * size : (at + 1) * size]
+
+    def swapped(target: bytes) -> bytes | None:
+        """Compare and target exchanged: the operand where it should not be."""
+        holds = arithmetic.holds(step.op, step.datatype, target, compare)
+        reverse = arithmetic.holds(step.op, step.datatype, compare, target)
+        return operand if reverse and not holds else None if holds is None else target
+
+    def forced(target: bytes) -> bytes | None:
+        return operand if arithmetic.holds(step.op, step.datatype, target, compare) is False else target
+
+    variants: list[tuple[list[str], Callable[[bytes], bytes | None]]] = []
+    if step.kind is AtomicKind.COMPARE and step.op != "MSWAP":
+        variants.append((["OFI-ATM-004", "OFI-ATM-005"], swapped))
+        variants.append((["OFI-ATM-005"], forced))
+    variants.append(([_CHANGES[step.kind]], _same))
+    return variants
 
 
 def _partly(scene: Scene, name: str, offsets: set[int], ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..history import Counted, Event, Waited
 from ..program import Atomic, AtomicKind, Operation, Read, Recv, Send, Wait, WaitBy, Write
 from . import calls
-from .arrivals import Arrivals
+from .arrivals import Arrivals, accepts
 from .ledger import Ledger
 from .scene import Scene
 
@@ -63,8 +63,7 @@ def _local(scene: Scene, arrivals: Arrivals, counted: Counted, ledger: Ledger) -
     known = [step for step in fine if scene.succeeded(step.name)]
     most = len(fine)
     if counted.counter == "recv":
-        most = len([step for step in fine if step.name in arrivals.found or not _reported(scene, step)])
-        most = max(most, len(known))
+        most = len([step for step in fine if isinstance(step, Recv) and _may_count(scene, arrivals, step)])
     ids = _relevant(_IDS[counted.counter], mine) or _IDS[counted.counter][:1]
     events: list[Event] = [counted, *(entry for step in known for entry in scene.completed[step.name][:1])]
     let = [scene.say(step.name) for step in mine[:6]] + (["..."] if len(mine) > 6 else [])
@@ -81,7 +80,7 @@ def _local(scene: Scene, arrivals: Arrivals, counted: Counted, ledger: Ledger) -
     elif scene.history.finished:
         then = f"{most} operations of {counted.node} count as {counted.counter}, whether they report or not."
         however = f"However the counter showed {counted.value}"
-        waits = _waited_in_vain(scene, counted, fine)
+        waits = _waited_in_vain(scene, arrivals, counted, fine)
         probes = [probe for probe in scene.probed if counted.node in (probe.node, probe.peer)]
         if waits and probes and all(probe.arrived for probe in probes):
             names = ids if all(_reported(scene, step) for step in fine) else ["OFI-CNT-009"]
@@ -92,9 +91,21 @@ def _local(scene: Scene, arrivals: Arrivals, counted: Counted, ledger: Ledger) -
     _wrong_kind(scene, counted, mine, ledger)
 
 
-def _waited_in_vain(scene: Scene, counted: Counted, mine: list[Operation]) -> list[Waited]:
+def _may_count(scene: Scene, arrivals: Arrivals, recv: Recv) -> bool:
+    """A receive may have taken a message, as far as can be seen."""
+    if recv.name in arrivals.found or not _reported(scene, recv):
+        return True
+    if (scene.node(recv.name), f"buffer:{recv.name}") not in scene.contents:
+        return True
+    sends = arrivals.sends.get(scene.source(recv), ())
+    return any((not send.size or scene.wild(send)) and accepts(scene, recv, send) for send in sends)
+
+
+def _waited_in_vain(scene: Scene, arrivals: Arrivals, counted: Counted, mine: list[Operation]) -> list[Waited]:
     """Waits on counters that met their bound for operations of this counter that have nothing to wait for."""
+    received = {a.message.name for a in arrivals.found.values() if a.message is not None and a.entry is not None}
     names = {step.name for step in mine if not isinstance(step, Recv)}
+    names -= {step.name for step in mine if isinstance(step, Send) and step.name not in received}
     result: list[Waited] = []
     for name, event in scene.waited.items():
         step = scene.steps[name]

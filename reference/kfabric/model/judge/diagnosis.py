@@ -124,11 +124,22 @@ class _Bad:
             ids = [name for reason in reasons for name in reason.ids]
             if not ids:  # a store of the target's own processor: nothing but the provider can have undone it
                 ids = ["OFI-RMA-003"] if self.look.kind == "read" else outside(self.scene, self.region.node)
+            if older is None and isinstance(newer.update, Write) and self._never(newer):
+                ids.append("OFI-RMA-001")
             events = [*self.events, self.scene.posted.get(newer.update.name)]
             events.extend(self.scene.completed.get(newer.update.name, ()))
             however = f"However {self.look.name} saw {old} in {self.where}: a contradiction."
             self.ledger.broken(dict.fromkeys(ids), self._let(older, newer), then, however, events)
         return found
+
+    def _never(self, newer: Piece) -> bool:
+        """The bytes of an update are not there at the end either: it did not just come late."""
+        final = self.scene.contents.get((self.region.node, f"region:{self.region.name}"))
+        wanted = newer.at(*self.run)
+        if final is None or wanted is None:
+            return False
+        there = final.content[self.run[0] : self.run[1]]
+        return all(there[at] == self.start[at] != wanted[at] for at in self.wrong)
 
     def future(self) -> bool:
         """The bytes of something that certainly comes later."""

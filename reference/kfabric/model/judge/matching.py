@@ -221,7 +221,7 @@ def _outcome(endpoint: Endpoint) -> tuple[dict[str, str], bool]:
     unsure: list[tuple[Recv, list[Send]]] = []
     for recv in endpoint.recvs:
         arrival = endpoint.arrivals.found.get(recv.name)
-        if arrival is None or not arrival.candidates:
+        if arrival is None or not arrival.candidates or (arrival.entry is not None and not arrival.tidy):
             continue
         if len(arrival.candidates) == 1:
             if arrival.candidates[0].name not in certain.values():  # a second copy is the business of ``once``

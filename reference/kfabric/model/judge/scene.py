@@ -221,6 +221,8 @@ class Scene:
 
     def wild(self, step: Operation) -> bool:
         """The application overwrote the source buffer while it was not its own: content is anybody's guess."""
+        if calls.size(step) == 0:
+            return False
         for reuse, _ in self.reuses.get(step.name, ()):
             begin = self.order.begin(reuse.name)
             if calls.gives_back_at_once(step, self.end(step.name)):
