@@ -54,7 +54,7 @@ def test_fenced_access(road: Road) -> None:
         road.check(programs.fenced_writes(road.guarantees))
 
 
-@requirement("OFI-ORD-013", "OFI-ORD-018")
+@requirement("OFI-ORD-018")
 def test_fenced_messages(road: Road) -> None:
     """A fenced message comes after everything before it, and before everything after it."""
     road.check(programs.fenced_messages(road.guarantees))
@@ -64,5 +64,5 @@ def test_fenced_messages(road: Road) -> None:
 def test_litmus(road: Road) -> None:
     """The smallest Programs that can show an order broken, over and over."""
     for one in litmus.shelf(SHELF):
-        if any(road.applies(name) for name in one.ids):
+        if any(road.applies(name) for name in one.ids) and not programs.problems(one.program, road.guarantees):
             road.run(one.program, repeat=REPEAT)

@@ -9,6 +9,8 @@ from ofi_conformance import Road, programs, requirement
 @requirement("OFI-RM-005")
 def test_early_messages(road: Road) -> None:
     """With resource management a sender may be faster than the receiver's buffers."""
+    for program in programs.early(road.guarantees):
+        road.run(program)
     if programs.buffers_unexpected(road.end):
         road.check(programs.unexpected(road.guarantees))
 

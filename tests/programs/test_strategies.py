@@ -125,7 +125,7 @@ def test_sweeps_are_sound(where: str) -> None:
         plain += programs.tagged_classics(guarantees)
     if messages(end):
         plain += [programs.overtaking(guarantees), programs.batch(guarantees)]
-        late += [*programs.truncation_sweep(guarantees)]
+        late += [*programs.truncation_sweep(guarantees), *programs.early(guarantees)]
     if end.ep_type == "DGRAM":
         late.append(programs.unwanted(guarantees))
     if "RMA" in end.caps:

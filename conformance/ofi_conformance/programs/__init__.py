@@ -18,12 +18,14 @@ from .fence import fenced_messages, fenced_writes
 from .levels import delivery_atomics, delivery_messages, delivery_writes, reuse_after_completion
 from .messages import buffers_unexpected, directed, message_streams, truncation, unexpected
 from .ordering import message_order, same_bytes, same_element, send_after_atomic, send_after_write
+from .parts import speaks
 from .persistence import commit_to_volatile, commits, committed_writes, persistent_byte_map
 from .protection import attempts, protection, protection_sweep
 from .rma import rma_both_ways, rma_byte_map, verbs
 from .sound import problems
 from .sweeps import (
     batch,
+    early,
     injection_sweep,
     message_sweep,
     overtaking,
@@ -54,6 +56,7 @@ __all__ = [
     "delivery_messages",
     "delivery_writes",
     "directed",
+    "early",
     "fenced_messages",
     "fenced_writes",
     "injection_sweep",
@@ -77,6 +80,7 @@ __all__ = [
     "segments",
     "send_after_atomic",
     "send_after_write",
+    "speaks",
     "tagged_classics",
     "tagged_matching",
     "tagged_unexpected",

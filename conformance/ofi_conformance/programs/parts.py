@@ -155,6 +155,11 @@ def depth(end: End, most: int) -> int:
     return max(1, min(most, end.tx_size or most, end.rx_size or most))
 
 
+def speaks(end: End) -> bool:
+    """Whether there are messages of any kind."""
+    return bool({"MSG", "TAGGED"} & end.caps)
+
+
 def plain_tag(end: End) -> int | None:
     """What an ordinary message carries for a tag: nothing, or a fixed one where there are only tagged messages."""
     return None if "MSG" in end.caps else 1

@@ -30,7 +30,7 @@ from kfabric.model.program import (
 
 from .atomics import Offer, offers, values
 from .draft import Draft
-from .parts import node_names, often
+from .parts import node_names, often, rarely
 from .rma import verbs
 
 Remote = Write | Read | Atomic
@@ -108,6 +108,8 @@ class Attempt:
     """The region that will be closed is used before."""
     after: bool = True
     """The legal access is made again, where the endpoint must survive the refusal."""
+    silent: bool = False
+    """The wrong access is injected, so that nothing but its error is reported."""
 
 
 def violate(guarantees: Guarantees, attempt: Attempt) -> Program:
@@ -131,7 +133,10 @@ def violate(guarantees: Guarantees, attempt: Attempt) -> Program:
         draft.barrier()
         draft.close(other)
     draft.barrier()
-    draft.wait("A", draft.post("A", replace(bad, key=fault)))
+    if attempt.silent:
+        draft.add("A", replace(bad, key=fault, form=Form.INJECT, marks=frozenset()))
+    else:
+        draft.wait("A", draft.post("A", replace(bad, key=fault)))
     if end.ep_type == "RDM" and attempt.after:
         draft.wait("A", draft.post("A", legal))
     draft.barrier()
@@ -148,7 +153,8 @@ def protection(draw: DrawFn, guarantees: Guarantees) -> Program:
     length = draw(st.sampled_from([8, 1, size])) if wrong.verb in ("write", "read") else 16
     legal = draw(_access(end, wrong.verb, Location("B", "data", 0, length)))
     access = draw(_lacking(legal)) if wrong.word == "right" else ALL_ACCESS
-    return violate(guarantees, Attempt(wrong, size, legal, access, draw(often()), draw(st.booleans())))
+    silent = _can_inject(end, legal) and draw(rarely())
+    return violate(guarantees, Attempt(wrong, size, legal, access, draw(often()), draw(st.booleans()), silent))
 
 
 def protection_sweep(guarantees: Guarantees) -> Iterator[Program]:
@@ -165,7 +171,17 @@ def protection_sweep(guarantees: Guarantees) -> Iterator[Program]:
             offer = max((o for o in offers(end) if o.kind.value == wrong.verb), key=lambda o: (o.width <= 8, o.width))
             legal = _plain(offer, at)
         lost = Access.REMOTE_READ if Access.REMOTE_READ in needed(legal) else Access.REMOTE_WRITE
-        yield violate(guarantees, Attempt(wrong, 64, legal, ALL_ACCESS - {lost}))
+        attempt = Attempt(wrong, 64, legal, ALL_ACCESS - {lost})
+        yield violate(guarantees, attempt)
+        if wrong.word == "badkey" and _can_inject(end, legal):
+            yield violate(guarantees, replace(attempt, silent=True))
+
+
+def _can_inject(end: End, step: Remote) -> bool:
+    """Whether an inject call does the same."""
+    size = step.target.size if isinstance(step, Atomic) else step.size
+    injects = isinstance(step, Write) or (isinstance(step, Atomic) and step.kind is AtomicKind.BASE)
+    return injects and 0 < end.inject_size >= size
 
 
 def _plain(offer: Offer, at: Location) -> Atomic:

@@ -14,7 +14,7 @@ from kfabric.model.guarantees import Guarantees
 from kfabric.model.program import Form, OpMark, Program, Recv
 
 from .draft import Draft, place, reports, whole
-from .messages import Message, finish, post_receive, post_sends, truncated
+from .messages import Message, buffers_unexpected, finish, post_receive, post_sends, truncated
 from .parts import MODEST, Shape, boundaries, depth, even, every_shape, node_names, plain_tag
 from .rma import verbs
 
@@ -22,6 +22,7 @@ from .rma import verbs
 def message_sweep(guarantees: Guarantees, *, tagged: bool = False) -> Iterator[Program]:
     """Every boundary size, by every call in turn, from A to B; each receive about as large as its message."""
     end = guarantees.default
+    plain = plain_tag(end) is None
     lengths = boundaries(end)
     chosen = [(size, shape) for size in lengths if size <= 256 for shape in every_shape(end, size)]
     turns = cycle(range(12))
@@ -29,7 +30,7 @@ def message_sweep(guarantees: Guarantees, *, tagged: bool = False) -> Iterator[P
     most = depth(end, 16)
     for start in range(0, len(chosen), most):
         name = f"{'tagged' if tagged else 'message'}_sweep{start // most + 1}"
-        yield _messages(name, guarantees, chosen[start : start + most], 0x11 if tagged else None)
+        yield _messages(name, guarantees, chosen[start : start + most], 0x11 if tagged or not plain else None)
 
 
 def _turn(shapes: Sequence[Shape], turn: int) -> Shape:
@@ -157,6 +158,29 @@ def truncation_sweep(guarantees: Guarantees) -> Iterator[Program]:
         for size, room in ((16, 8), (1, 0), (end.inject_size + 1, end.inject_size), (4097, 100), (65537, 16384)):
             if cap in end.caps and size <= end.max_msg_size:
                 yield truncated(guarantees, Message("A", "B", size, tag=tag), Shape(), room, Shape(), after=True)
+
+
+def early(guarantees: Guarantees) -> Iterator[Program]:
+    """Messages that are sure to have arrived before their receive is posted: one behind them was received already.
+
+    Only message order makes sure of that, and only tags let the second one be received first.
+    """
+    end = guarantees.default
+    if "TAGGED" not in end.caps or "SAS" not in guarantees.order("A", "B") or not buffers_unexpected(end):
+        return
+    for size in sorted({8, max(1, min(end.inject_size, MODEST)), 4097, 65537}):
+        if size > end.max_msg_size:
+            continue
+        draft = Draft(f"early {size}", guarantees, node_names(2))
+        behind = draft.recv("B", 8, tag=2)
+        draft.barrier()
+        draft.send("A", "B", size, tag=1)
+        draft.send("A", "B", 8, tag=2)
+        draft.wait("B", behind)
+        draft.recv("B", size, tag=1)
+        draft.wait("A")
+        draft.wait("B")
+        yield draft.program()
 
 
 def batch(guarantees: Guarantees) -> Program:

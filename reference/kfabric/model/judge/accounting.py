@@ -261,6 +261,8 @@ def judge_cancel(scene: Scene, owing: Owing, ledger: Ledger) -> None:
             if error.err != CANCELED:
                 continue
             if name not in objects:
+                if not isinstance(scene.steps[name], Recv) or not any(scene.node(op) == error.node for op in objects):
+                    continue  # what a broken connection had under way is not cancelled by fi_cancel
                 then = f"Nobody cancelled {name}."
                 ledger.broken(["OFI-EP-021"], [scene.say(name)], then, "However its entry says so.", [error])
                 continue

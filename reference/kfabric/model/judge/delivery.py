@@ -44,12 +44,34 @@ def _pairs(scene: Scene, arrivals: Arrivals, ledger: Ledger) -> None:
             continue
         _tags(scene, arrival, message, ledger)
         _sources(scene, arrival, message, ledger)
-        receive = scene.posted.get(arrival.recv.name)
-        done = scene.known_done(message.name)
-        if receive is not None and any(
-            scene.order.before(point, scene.order.begin(arrival.recv.name)) for point in done
-        ):
+        if arrival.recv.name in scene.posted and _early(scene, arrivals, message, arrival.recv):
             ledger.kept("OFI-RM-005")
+
+
+def _early(scene: Scene, arrivals: Arrivals, message: Send, recv: Recv) -> bool:
+    """Whether the message had certainly arrived when the receive was posted.
+
+    Its send had completed, or, with message order, one sent behind it had been received.
+    """
+    begin = scene.order.begin(recv.name)
+    if any(scene.order.before(point, begin) for point in scene.known_done(message.name)):
+        return True
+    place = scene.source(recv)
+    if "SAS" not in scene.guarantees.order(scene.node(message.name), place.node):
+        return False
+    behind = {
+        other.name
+        for other in arrivals.sends.get(place, ())
+        if scene.source(other) == scene.source(message)
+        and scene.order.starts_after(scene.posted.get(message.name), other.name)
+    }
+    return any(
+        arrival.message is not None
+        and arrival.message.name in behind
+        and arrival.entry is not None
+        and scene.order.before(scene.order.point(arrival.entry), begin)
+        for arrival in arrivals.found.values()
+    )
 
 
 def _tags(scene: Scene, arrival: Arrival, message: Send, ledger: Ledger) -> None:
@@ -143,7 +165,10 @@ def _lost(scene: Scene, arrivals: Arrivals, owing: Owing, ledger: Ledger) -> Non
             if probes is not None:
                 however = "However it is in none, and a later message went through."
                 waits = list(owing.waits(free.name))
-                ledger.broken(["OFI-MSG-001"], let, then, however, [*probes, *waits, scene.posted[message.name]])
+                ids = ["OFI-MSG-001"]
+                if scene.end(free.name).resource_mgmt == "ENABLED" and _early(scene, arrivals, message, free):
+                    ids.append("OFI-RM-005")
+                ledger.broken(ids, let, then, however, [*probes, *waits, scene.posted[message.name]])
             else:
                 ledger.open(
                     ["OFI-MSG-001"], let, then, "However it was in none when the run ended.", owing.waits(free.name)
