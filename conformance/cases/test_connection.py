@@ -19,7 +19,7 @@ from ofi_conformance.kit import (
 )
 
 
-@requirement("OFI-CM-001", "OFI-CM-002", "OFI-CM-003", "OFI-CM-008", "OFI-PRG-008")
+@requirement("OFI-CM-001", "OFI-CM-002", "OFI-CM-003", "OFI-CM-008", "OFI-PRG-008", once=True)
 def test_accepted_connection(local: Local) -> None:
     """One request, one event on each side, each naming its own endpoint."""
     local.run(accepted_connection)
@@ -49,7 +49,7 @@ def accepted_connection(kit: Kit) -> None:
     kit.check("OFI-CM-001", not again, "the request is reported once", seen=len(again))
 
 
-@requirement("OFI-CM-023")
+@requirement("OFI-CM-023", once=True)
 def test_the_right_endpoints_meet(local: Local) -> None:
     """Requests accepted in another order than they came still join the ends that belong together."""
     local.run(right_endpoints_meet)
@@ -65,7 +65,7 @@ def right_endpoints_meet(kit: Kit) -> None:
         kit.check("OFI-CM-023", got == name * 16, text, seen=got, wanted=name * 16)
 
 
-@requirement("OFI-CM-004")
+@requirement("OFI-CM-004", once=True)
 def test_rejection(local: Local) -> None:
     """A refused peer learns so."""
     local.run(rejection)
@@ -79,7 +79,7 @@ def rejection(kit: Kit) -> None:
     kit.check("OFI-CM-004", error.fid == attempt.side.ep.fid, "the error event names the connecting endpoint")
 
 
-@requirement("OFI-CM-005")
+@requirement("OFI-CM-005", once=True)
 def test_nobody_there(local: Local) -> None:
     """Connecting to where nobody listens fails, by the call or by an event."""
     local.run(nobody_there)
@@ -99,7 +99,7 @@ def nobody_there(kit: Kit) -> None:
     kit.check("OFI-CM-005", failure.fid == side.ep.fid, "the error event names the connecting endpoint")
 
 
-@requirement("OFI-EP-011")
+@requirement("OFI-EP-011", once=True)
 def test_receives_before_the_connection(local: Local) -> None:
     """A receive posted before the connection is there for the first message."""
     local.run(early_receive)
@@ -128,7 +128,7 @@ def early_receive(kit: Kit) -> None:
         kit.check("OFI-EP-011", into.data[:32] == out.data, "the first message is in the early receive")
 
 
-@requirement("OFI-EP-010")
+@requirement("OFI-EP-010", once=True)
 def test_connecting_enables(local: Local) -> None:
     """An endpoint that was not enabled is so after fi_connect or fi_accept."""
     local.run(connecting_enables)

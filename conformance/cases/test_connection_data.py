@@ -24,7 +24,7 @@ def pattern(size: int) -> bytes:
     return bytes((7 * i + 1) & 0xFF for i in range(size))
 
 
-@requirement("OFI-CM-004", "OFI-CM-006", "OFI-CM-007", "OFI-CM-009", "OFI-EP-014")
+@requirement("OFI-CM-004", "OFI-CM-006", "OFI-CM-007", "OFI-CM-009", "OFI-EP-014", once=True)
 def test_user_data(local: Local) -> None:
     """User data arrives whole as long as there is room for it."""
     local.check(user_data, st.integers(0, 100), share=0.4)
@@ -56,7 +56,7 @@ def user_data(kit: Kit, percent: int) -> None:
     kit.check("OFI-CM-009", got == sent, "user data of fi_reject arrives", seen=got.hex(), wanted=sent.hex())
 
 
-@requirement("OFI-CM-010")
+@requirement("OFI-CM-010", once=True)
 def test_too_much_user_data(local: Local) -> None:
     """User data that does not fit is cut; it fails no call and harms nobody."""
     for call in ("connect", "accept", "reject"):
@@ -67,6 +67,7 @@ def too_much_user_data(kit: Kit, call: str) -> None:
     room = int(kit.side().ep.getopt(EpOption.CM_DATA_SIZE))
     for size in (room + 1, 2 * room + 100):
         sent = pattern(size)
+        kit.spoils()
         text = f"fi_{call} takes {size} bytes of user data where there is room for {room}"
         if call == "connect":
             attempt = kit.accepted("OFI-CM-010", knock, kit, sent, sentence=text)

@@ -8,7 +8,7 @@ from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Kit, accept, connected, knock, unless_refused
 
 
-@requirement("OFI-CM-015", "OFI-CM-016", "OFI-CM-017")
+@requirement("OFI-CM-015", "OFI-CM-016", "OFI-CM-017", once=True)
 def test_names(local: Local) -> None:
     """Addresses are told whole, or with the room they need."""
     local.run(names)
@@ -47,7 +47,7 @@ def check_name(kit: Kit, name: str, ep: Endpoint | PassiveEndpoint) -> None:
             kit.check("OFI-CM-016", False, text, seen="accepted")
 
 
-@requirement("OFI-CM-018")
+@requirement("OFI-CM-018", once=True)
 def test_setname(local: Local) -> None:
     """An address that was set is the address."""
     local.run(setname)

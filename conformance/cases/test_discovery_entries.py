@@ -16,7 +16,7 @@ from ofi_conformance.kit import Kit, bare
 RMA_MODIFIERS = Flag.READ | Flag.WRITE | Flag.REMOTE_READ | Flag.REMOTE_WRITE
 
 
-@requirement("OFI-INFO-013")
+@requirement("OFI-INFO-013", once=True)
 def test_newer_version_is_refused(local: Local) -> None:
     """An application built for a newer interface must learn that this is not it."""
     local.run(newer_version)
@@ -27,7 +27,7 @@ def newer_version(kit: Kit) -> None:
     kit.refused("OFI-INFO-013", Errno.ENOSYS, kit.provider.getinfo, bare(kit), version=(major, minor + 1))
 
 
-@requirement("OFI-INFO-014")
+@requirement("OFI-INFO-014", once=True)
 def test_prov_attr_only(local: Local) -> None:
     """FI_PROV_ATTR_ONLY asks who is there: one entry each."""
     local.run(prov_attr_only)
@@ -40,7 +40,7 @@ def prov_attr_only(kit: Kit) -> None:
         kit.check("OFI-INFO-014", seen == 1, f"{part} has exactly one entry", seen=f"{seen} entries", wanted="one")
 
 
-@requirement("OFI-INFO-015")
+@requirement("OFI-INFO-015", once=True)
 def test_dupinfo_is_a_copy_of_its_own(local: Local) -> None:
     """A copy that shares memory with its original dies with it."""
     local.run(dupinfo)
@@ -60,10 +60,23 @@ def dupinfo(kit: Kit) -> None:
         del original, copy
         gc.collect()
         kit.check("OFI-INFO-015", kit.provider.tostr(again, "INFO") == text, "the copy outlives its original unchanged")
+        size, again.tx_attr.size = again.tx_attr.size, again.tx_attr.size + 1
+        third = kit.provider.dupinfo(again)
+        third.tx_attr.size = size
+        kit.check(
+            "OFI-INFO-015", again.tx_attr.size == size + 1, "what is changed in a copy stays as it was in the original"
+        )
 
 
 @requirement(
-    "OFI-INFO-016", "OFI-INFO-017", "OFI-INFO-018", "OFI-INFO-020", "OFI-INFO-021", "FPM-INFO-001", "OFI-ORD-017"
+    "OFI-INFO-016",
+    "OFI-INFO-017",
+    "OFI-INFO-018",
+    "OFI-INFO-020",
+    "OFI-INFO-021",
+    "FPM-INFO-001",
+    "OFI-ORD-017",
+    once=True,
 )
 def test_attributes_are_consistent(local: Local) -> None:
     """Attributes that contradict each other leave the application nothing to rely on."""
@@ -122,7 +135,7 @@ def consistent_attributes(kit: Kit) -> None:
                 kit.check("OFI-ORD-017", True, f"{bit.name} is promised")
 
 
-@requirement("OFI-INFO-019")
+@requirement("OFI-INFO-019", once=True)
 def test_entries_open_unchanged(local: Local) -> None:
     """An offer that cannot be taken up is no offer."""
     local.run(entries_open)
@@ -148,7 +161,7 @@ def take_up(kit: Kit, requirement_id: str, entry: Info) -> None:
     kit.accepted(requirement_id, ep.enable)
 
 
-@requirement("OFI-INFO-024")
+@requirement("OFI-INFO-024", once=True)
 def test_source_address_is_the_one_asked_for(local: Local) -> None:
     """With FI_SOURCE the node and service are the local address."""
     local.run(source_address)
@@ -185,7 +198,7 @@ def parse_sockaddr(raw: bytes) -> tuple[int, str, int] | None:
     return family, socket.inet_ntop(family, raw[start : start + size]), port
 
 
-@requirement("OFI-INFO-027")
+@requirement("OFI-INFO-027", once=True)
 def test_getinfo_from_several_threads(local: Local) -> None:
     """Discovery is the one call that needs no lock of the application's."""
     local.run(concurrent_getinfo)

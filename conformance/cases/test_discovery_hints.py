@@ -101,7 +101,7 @@ def entries_meet_hints(kit: Kit, value: tuple[list[bool], list[bool], list[bool]
                 )
 
 
-@requirement("OFI-INFO-002")
+@requirement("OFI-INFO-002", once=True)
 def test_impossible_hints_get_nodata(local: Local) -> None:
     """An application that asks for the impossible must learn so, not get something else."""
     local.run(impossible_hints)
@@ -129,7 +129,7 @@ def impossible_hints(kit: Kit) -> None:
             kit.check("OFI-INFO-002", not weaker, f"{bit} is offered, or there is no entry", seen=len(weaker))
 
 
-@requirement("OFI-INFO-004")
+@requirement("OFI-INFO-004", once=True)
 def test_msg_alone_means_both_directions(local: Local) -> None:
     """FI_MSG without modifier is a two-way street."""
     local.run(msg_both_ways)
@@ -147,7 +147,7 @@ def msg_both_ways(kit: Kit) -> None:
     kit.check("OFI-INFO-004", entry.rx_attr.caps & Flag.RECV or entry.caps & Flag.RECV, "it can receive")
 
 
-@requirement("OFI-INFO-006")
+@requirement("OFI-INFO-006", once=True)
 def test_mr_mode_is_limited_by_the_hints(local: Local) -> None:
     """A registration mode is an obligation: only those that the application accepted may come back."""
     local.check(mr_modes, st.lists(st.booleans(), min_size=10, max_size=10))
@@ -198,7 +198,7 @@ def sizes_hold(kit: Kit, percent: int) -> None:
             kit.check("OFI-INFO-008", got >= wanted, f"{record}.{name} is not below the hint", seen=got, wanted=wanted)
 
 
-@requirement("OFI-INFO-010")
+@requirement("OFI-INFO-010", once=True)
 def test_names_select(local: Local) -> None:
     """Fabric and domain names that were asked for are those of every entry, or there is none."""
     local.run(names_select)
@@ -220,7 +220,7 @@ def names_select(kit: Kit) -> None:
             kit.check("OFI-INFO-010", True, "no entry pretends to have the names asked for")
 
 
-@requirement("OFI-INFO-011")
+@requirement("OFI-INFO-011", once=True)
 def test_address_format_selects(local: Local) -> None:
     """The application can read only the addresses whose format it asked for."""
     local.run(format_selects)
@@ -242,7 +242,7 @@ def format_selects(kit: Kit) -> None:
             )
 
 
-@requirement("OFI-INFO-022", "OFI-INFO-023")
+@requirement("OFI-INFO-022", "OFI-INFO-023", once=True)
 def test_open_objects_select(local: Local) -> None:
     """Hints that name an open domain or fabric get entries of that one only."""
     local.run(open_objects_select)
@@ -264,7 +264,7 @@ def open_objects_select(kit: Kit) -> None:
         kit.check("OFI-INFO-023", ours, "an entry is of the open fabric", seen=name, wanted=kit.info.fabric_attr.name)
 
 
-@requirement("OFI-INFO-012")
+@requirement("OFI-INFO-012", once=True)
 def test_completion_levels_asked_for_are_granted(local: Local) -> None:
     """A level that was asked for and silently dropped is a weaker promise than the application builds on."""
     local.run(levels_granted)
@@ -286,7 +286,7 @@ def levels_granted(kit: Kit) -> None:
             kit.check("OFI-INFO-012", True, f"{level.name} is not granted, and no entry pretends so")
 
 
-@requirement("OFI-INFO-026")
+@requirement("OFI-INFO-026", once=True)
 def test_address_vector_type_asked_for_can_be_opened(local: Local) -> None:
     """A promised kind of address vector must exist."""
     local.run(av_type_opens)
@@ -306,7 +306,7 @@ def av_type_opens(kit: Kit) -> None:
             kit.check("OFI-INFO-026", True, f"{kind.name} is not granted, and no entry pretends so")
 
 
-@requirement("OFI-PRG-009", "OFI-PRG-010", "OFI-RM-012")
+@requirement("OFI-PRG-009", "OFI-PRG-010", "OFI-RM-012", once=True)
 def test_progress_threading_and_resource_management_asked_for(local: Local) -> None:
     """What the application asks for here changes how it may call the provider at all."""
     local.run(models_asked_for)

@@ -22,7 +22,7 @@ def writable(kit: Kit, wait_obj: WaitObj = WaitObj.NONE) -> EventQueue:
     return kit.keep(kit.fabric.eq_open(EqAttr(size=64, flags=Flag.WRITE, wait_obj=wait_obj)))
 
 
-@requirement("OFI-EQ-001", "OFI-EQ-002", "OFI-EQ-003", "OFI-EQ-005", "OFI-EQ-008")
+@requirement("OFI-EQ-001", "OFI-EQ-002", "OFI-EQ-003", "OFI-EQ-005", "OFI-EQ-008", once=True)
 def test_reading_and_peeking(local: Local) -> None:
     """An event is delivered once and whole; peeking leaves it."""
     local.run(reading_and_peeking)
@@ -86,7 +86,7 @@ def reading_and_peeking(kit: Kit) -> None:
     )
 
 
-@requirement("OFI-EQ-006", "OFI-EQ-007")
+@requirement("OFI-EQ-006", "OFI-EQ-007", once=True)
 def test_written_events_come_back(local: Local) -> None:
     """What the application writes is what it reads, in order."""
     event = st.tuples(st.integers(0, 1 << 20), st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1))
@@ -119,7 +119,7 @@ def written_events(kit: Kit, value: list[tuple[int, int, int]]) -> None:
     )
 
 
-@requirement("OFI-EQ-009", "OFI-EQ-010")
+@requirement("OFI-EQ-009", "OFI-EQ-010", once=True)
 def test_blocking_reads(local: Local) -> None:
     """A wait ends with the event, or at its time, and says which."""
     local.run(blocking_reads)
@@ -169,7 +169,7 @@ def _ended(forever: bool, codes: list[int]) -> str:
     return "waits of 20 ms lasted until an event came" if forever else f"code {codes[-1]}"
 
 
-@requirement("OFI-EQ-004", "OFI-EQ-005", "OFI-EQ-011")
+@requirement("OFI-EQ-004", "OFI-EQ-005", "OFI-EQ-011", once=True)
 def test_error_events(local: Local) -> None:
     """A failed connection leaves an error event that must be taken before reading goes on."""
     local.run(error_events)
@@ -227,7 +227,7 @@ def _await_error(kit: Kit, queue: EventQueue) -> int | None:
     return found[0] if found else None
 
 
-@requirement("OFI-EQ-012")
+@requirement("OFI-EQ-012", once=True)
 def test_small_buffer_keeps_the_event(local: Local) -> None:
     """An event that does not fit is not lost."""
     local.run(small_buffer)

@@ -22,7 +22,7 @@ from ofi_conformance import Local, requirement
 from ofi_conformance.kit import Bound, Kit, Side, bind_address, message, post_receive, post_send, unless_refused
 
 
-@requirement("OFI-OBJ-001", "OFI-OBJ-007")
+@requirement("OFI-OBJ-001", "OFI-OBJ-007", once=True)
 def test_domain_stays_while_something_is_open_in_it(local: Local) -> None:
     """A domain that goes away under an open object leaves that object hanging in the air."""
     for kind in ("completion queue", "endpoint", "address vector", "counter", "memory region"):
@@ -57,25 +57,25 @@ def domain_busy(kit: Kit, kind: str) -> None:
         kit.accepted("OFI-OBJ-007", domain.close, sentence=f"the domain closes after its {kind}")
 
 
-@requirement("OFI-OBJ-002", "OFI-OBJ-007")
+@requirement("OFI-OBJ-002", "OFI-OBJ-007", once=True)
 def test_bound_completion_queue_stays(local: Local) -> None:
     """Completions need a place to go as long as an endpoint may produce them."""
     local.run(bound_object_stays, kind="completion queue", requirement_id="OFI-OBJ-002")
 
 
-@requirement("OFI-OBJ-003", "OFI-OBJ-007")
+@requirement("OFI-OBJ-003", "OFI-OBJ-007", once=True)
 def test_bound_address_vector_stays(local: Local) -> None:
     """Handles keep their meaning as long as an endpoint may use them."""
     local.run(bound_object_stays, kind="address vector", requirement_id="OFI-OBJ-003")
 
 
-@requirement("OFI-OBJ-004", "OFI-OBJ-007")
+@requirement("OFI-OBJ-004", "OFI-OBJ-007", once=True)
 def test_bound_event_queue_stays(local: Local) -> None:
     """Events need a place to go as long as something may produce them."""
     local.run(bound_object_stays, kind="event queue", requirement_id="OFI-OBJ-004")
 
 
-@requirement("OFI-OBJ-005", "OFI-OBJ-007")
+@requirement("OFI-OBJ-005", "OFI-OBJ-007", once=True)
 def test_bound_counter_stays(local: Local) -> None:
     """Operations need their counter as long as an endpoint may start them."""
     local.run(bound_object_stays, kind="counter", requirement_id="OFI-OBJ-005")
@@ -97,6 +97,7 @@ def bound_object_stays(kit: Kit, kind: str, requirement_id: str) -> None:
     if not kit.refused(requirement_id, Errno.EBUSY, item.close, sentence=f"a bound {kind} does not close"):
         return
     kit.trying("OFI-OBJ-007")
+    kit.spoils()
     through = message(kit, pair.a, pair.b, b"still here")
     kit.check("OFI-OBJ-007", through == b"still here", f"a message goes through after a refused close of a {kind}")
     pair.b.ep.close()
@@ -116,7 +117,7 @@ def event_queue_of_a_domain(kit: Kit) -> None:
             kit.accepted("OFI-OBJ-007", queue.close, sentence="the event queue closes after the domain")
 
 
-@requirement("OFI-OBJ-008")
+@requirement("OFI-OBJ-008", once=True)
 def test_unused_objects_close(local: Local) -> None:
     """What nothing depends on any more goes away when told to, used or not."""
     for kind in ("completion queue", "endpoint", "address vector", "counter", "memory region"):
@@ -144,7 +145,7 @@ def used_objects_close(kit: Kit) -> None:
                 kit.accepted("OFI-OBJ-008", item.close, sentence=f"the {name} closes after its endpoint")
 
 
-@requirement("OFI-OBJ-006")
+@requirement("OFI-OBJ-006", once=True)
 def test_scalable_endpoint_stays_while_a_context_is_open(local: Local) -> None:
     """Contexts of a scalable endpoint live in it."""
     local.run(scalable_busy)
@@ -164,7 +165,7 @@ def scalable_busy(kit: Kit) -> None:
         kit.accepted("OFI-OBJ-006", sep.close, sentence="it closes once the context is closed")
 
 
-@requirement("OFI-OBJ-010")
+@requirement("OFI-OBJ-010", once=True)
 def test_closing_an_endpoint_ends_its_operations(local: Local) -> None:
     """Operations that were outstanding end in silence: no completion names a context that is gone."""
     local.run(close_with_receives_outstanding)
@@ -195,7 +196,7 @@ def closed_in_silence(kit: Kit, side: Side, outstanding: set[int], what: str) ->
     kit.check("OFI-OBJ-010", not late and not failed, f"an outstanding {what} ends without any entry", seen=seen)
 
 
-@requirement("OFI-OBJ-011")
+@requirement("OFI-OBJ-011", once=True)
 def test_closed_endpoint_leaves_buffers_alone(local: Local) -> None:
     """Once the close has returned, the buffers of outstanding receives are the application's again."""
     local.run(message_after_close)
@@ -216,7 +217,7 @@ def message_after_close(kit: Kit) -> None:
     kit.check("OFI-OBJ-011", untouched, "the buffers of outstanding receives keep their content after the close")
 
 
-@requirement("OFI-OBJ-013")
+@requirement("OFI-OBJ-013", once=True)
 def test_context_of_an_object_is_kept(local: Local) -> None:
     """An application finds its own data again from an object pointer that an event names."""
     local.run(object_contexts)
@@ -258,7 +259,7 @@ def object_contexts(kit: Kit) -> None:
         holds("address vector", kit.domain.av_open(AvAttr(type=kind), context), context.address)
 
 
-@requirement("OFI-OBJ-014")
+@requirement("OFI-OBJ-014", once=True)
 def test_one_queue_serves_several_endpoints(local: Local) -> None:
     """A server polls one queue for all its endpoints."""
     local.run(shared_queue)

@@ -18,18 +18,20 @@ __all__ = ["Local", "Road", "requirement"]
 Case = TypeVar("Case", bound=Callable[..., object])
 
 
-def requirement(*ids: str, when: str = "") -> Callable[[Case], Case]:
+def requirement(*ids: str, when: str = "", once: bool = False) -> Callable[[Case], Case]:
     """Name the requirements that a case decides.
 
     Args:
         ids: at least one.
         when: what the case itself needs, in the grammar of the requirements' own ``when``; elsewhere it is not run.
+        once: hints make no difference to it: it runs in one configuration of each endpoint type and speaks for the
+            others in which the same of its requirements apply. For bodies only.
     """
     import pytest
 
     if not ids:
         raise ValueError("a case names at least one requirement")
-    return pytest.mark.requirement(*ids, when=when)
+    return pytest.mark.requirement(*ids, when=when, once=once)
 
 
 def __getattr__(name: str) -> object:

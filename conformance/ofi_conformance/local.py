@@ -196,6 +196,8 @@ class Local:
             opened.update(dict.fromkeys(rest, reason))
         for name in broken:
             kept.pop(name, None)
+        if sheet["spoilt"]:
+            self._stage.retire()
         if sheet["left"]:
             self._stage.retire(f"{self._tally.case}: could not close {'; '.join(sheet['left'])}")
         return Outcome(broken, kept, opened, unreached, fatal, sheet)

@@ -77,15 +77,23 @@ class Suite:
         self._deaths: dict[str, str] = {}
         self._death_count: dict[str, int] = {}
         self._applicable = {str(item): self._applying(item, backend) for item in self.configurations}
-        self._like = {str(item): self._first_like(item) for item in self.configurations}
 
-    def _first_like(self, configuration: Configuration) -> str:
-        """The first configuration with the same hints: for a body, which binds queues as it likes, it is the same."""
+    def _first_like(self, item: pytest.Item, configuration: Configuration) -> str:
+        """The first configuration that is the same to the case, so that it runs there and nowhere else.
 
-        def asked(item: Configuration) -> tuple[object, ...]:
-            return item.target, item.hints
+        To a body, which binds queues as it likes, that is one with the same hints; to one that runs once, one with the
+        same endpoint type in which the same requirements apply.
+        """
+        if not _only_bodies(item):
+            return str(configuration)
+        ids, once = frozenset(ids_of(item)), _once(item)
 
-        return next(str(item) for item in self.configurations if asked(item) == asked(configuration))
+        def same(one: Configuration) -> tuple[object, ...]:
+            if once:
+                return one.target, ids & self._applicable[str(one)], self._can_run(item, one)
+            return one.target, one.hints
+
+        return next(str(one) for one in self.configurations if same(one) == same(configuration))
 
     def _applying(self, configuration: Configuration, backend: str) -> frozenset[str]:
         found = set()
@@ -147,7 +155,7 @@ class Suite:
 
     def _repeats(self, item: pytest.Item, configuration: Configuration) -> bool:
         """A body that runs in an earlier configuration which is the same to it."""
-        return _only_bodies(item) and self._like[str(configuration)] != str(configuration)
+        return self._first_like(item, configuration) != str(configuration)
 
     def _trouble_once(self, where: str, text: str) -> None:
         if all((known.where, known.text) != (where, text) for known in self.ledger.troubles):
@@ -235,15 +243,17 @@ class Suite:
         entries = tally.entries()
         for entry in entries:
             self.ledger.add(entry)
-            if _only_bodies(item):
-                self._share(entry)
+            self._share(item, entry)
         self._listener.case(name, entries)
 
-    def _share(self, entry: Entry) -> None:
+    def _share(self, item: pytest.Item, entry: Entry) -> None:
         """Say of the configurations that are the same to a body what was found in the one where it ran."""
         why = f"as in {entry.configuration}" + (f": {entry.mark.why}" if entry.mark.why else "")
-        for name, first in self._like.items():
-            if first == entry.configuration != name and entry.requirement in self._applicable[name]:
+        for configuration in self.configurations:
+            name = str(configuration)
+            if name == entry.configuration or entry.requirement not in self._applicable[name]:
+                continue
+            if self._first_like(item, configuration) == entry.configuration:
                 mark = dataclasses.replace(entry.mark, why=why)
                 self.ledger.add(Entry(entry.requirement, name, entry.case, mark))
 
@@ -305,6 +315,10 @@ class Suite:
 def _only_bodies(item: pytest.Item) -> bool:
     names = getattr(item, "fixturenames", ())
     return "local" in names and "road" not in names
+
+
+def _once(item: pytest.Item) -> bool:
+    return any(mark.kwargs.get("once", False) for mark in item.iter_markers("requirement"))
 
 
 class NotOpened(Exception):

@@ -63,9 +63,10 @@ class Stage:
             self._bodies = self._open()
         return self._bodies.call(function, *args, timeout=timeout)
 
-    def retire(self, reason: str) -> None:
-        """A body left something behind: the next one starts afresh."""
-        self.incidents.append(reason)
+    def retire(self, reason: str = "") -> None:
+        """A body left something behind, or may have: the next one starts afresh."""
+        if reason:
+            self.incidents.append(reason)
         if self._bodies is not None:
             bodies, self._bodies = self._bodies, None
             self.incidents.extend(bodies.incidents)

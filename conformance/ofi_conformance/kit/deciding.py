@@ -95,6 +95,10 @@ class Deciding:
         """Say which ids are at stake from now on: a crash breaks those, and leaves the other undecided ids open."""
         self._sheet.trying(requirements)
 
+    def spoils(self) -> None:
+        """What follows may harm the process in a way that shows only later: no other body is to run in it."""
+        self._sheet.spoilt = True
+
     def inconclusive(self, requirement: str, why: str) -> None:
         """The state that the requirement speaks of could not be reached."""
         self._sheet.inconclusive(requirement, why)

@@ -53,6 +53,7 @@ class Sheet:
         self.open: list[dict[str, str]] = []
         self.untried: list[dict[str, str]] = []
         self.ended: dict[str, Any] = {"how": "done"}
+        self.spoilt = False
 
     def _known(self, requirement: str) -> None:
         if requirement not in self.named:
@@ -118,7 +119,13 @@ class Sheet:
 
     def result(self) -> dict[str, Any]:
         """The sheet as plain data."""
-        return {"checks": self.checks, "open": self.open, "unreached": self.untried, "ended": self.ended}
+        return {
+            "checks": self.checks,
+            "open": self.open,
+            "unreached": self.untried,
+            "ended": self.ended,
+            "spoilt": self.spoilt,
+        }
 
 
 def _text(value: object) -> str:
