@@ -47,7 +47,7 @@ def _region(scene: Scene, node: str, name: str, event: Content, ledger: Ledger) 
         step.name
         for step in scene.operations
         if isinstance(step, Write)
-        and "OFI-MR-011" in (scene.breach(step) or ())
+        and scene.beyond(step)
         and any((place.node, place.region) == (node, name) for place in places(step))
     ]
     if event.before and event.after:
@@ -94,7 +94,7 @@ def _buffer(scene: Scene, arrivals: Arrivals, step: Operation, event: Content, l
         then = f"Nothing is written outside the {calls.size(step)} bytes of {step.name}."
         ledger.broken(ids, let, then, f"However bytes {side} its buffer changed.", [event])
         return
-    if scene.accepted(step.name):
+    if scene.accepted(step.name) and not isinstance(step, Atomic):
         ledger.kept(ids[0])
     seen = scene.observed.get(step.name)
     if seen is None or not scene.succeeded(step.name) or seen.content == event.content[: len(seen.content)]:
@@ -110,18 +110,32 @@ def _buffer(scene: Scene, arrivals: Arrivals, step: Operation, event: Content, l
 
 def judge_protection(scene: Scene, ledger: Ledger) -> None:
     """Accesses that must fail do; those that must not, do not."""
-    disturbed = any(
-        not isinstance(step, Send | Recv) and (scene.breach(step) is not None or scene.doubtful(step))
-        for step in scene.operations
-    )
     for step in scene.operations:
         if isinstance(step, Send | Recv) or step.name not in scene.posted:
             continue
         broken = scene.breach(step)
         if broken is not None:
             _forbidden(scene, step, broken, ledger)
-        elif not disturbed and not scene.died:
+        elif not scene.disturbed and not scene.died:
             _permitted(scene, step, ledger)
+        if isinstance(step, Write):
+            _committed(scene, step, ledger)
+
+
+def _committed(scene: Scene, step: Write, ledger: Ledger) -> None:
+    """A commit to memory that is not persistent fails."""
+    end = scene.end(step.name)
+    regions = [scene.region(place) for place in step.target]
+    volatile = any(region is not None and not region.persistent for region in regions)
+    if calls.level(step, end) is not Level.COMMIT or not volatile or not calls.size(step):
+        return
+    posted, done = scene.posted[step.name], scene.completed.get(step.name, [])
+    if (posted.code and posted.code not in _REFUSALS) or scene.errored(step.name):
+        ledger.kept("FPM-CMP-007")
+    elif done and scene.breach(step) is None:
+        then = f"{step.name} is to be committed to memory that is not persistent, so it fails."
+        however = "However its entry says that it succeeded."
+        ledger.broken(["FPM-CMP-007"], [scene.say(step.name)], then, however, [posted, *done])
 
 
 def _forbidden(scene: Scene, step: Write | Read | Atomic, ids: tuple[str, ...], ledger: Ledger) -> None:
@@ -148,15 +162,17 @@ def _forbidden(scene: Scene, step: Write | Read | Atomic, ids: tuple[str, ...], 
 
 
 def _memory_kept(scene: Scene, step: Write | Read | Atomic, ledger: Ledger) -> None:
-    """The target of a refused write is judged byte by byte in ``memory``; the buffer of a refused read here."""
-    if isinstance(step, Write):
-        seen = [scene.contents.get((place.node, f"region:{place.region}")) for place in step.target]
+    """The target of a refused update is judged byte by byte in ``memory``; the buffer of a refused read here."""
+    if not isinstance(step, Read):
+        seen = [scene.contents.get((place.node, f"region:{place.region}")) for place in places(step)]
         if any(event is not None for event in seen) and step.form is not Form.INJECT:
-            beyond = "OFI-MR-011" in (scene.breach(step) or ())
-            ledger.kept("OFI-MR-014" if beyond else "OFI-MR-013", "OFI-MR-031")
+            if isinstance(step, Write):
+                ledger.kept("OFI-MR-014" if scene.beyond(step) else "OFI-MR-013", "OFI-MR-031")
+            elif not scene.beyond(step):
+                ledger.kept("OFI-MR-033")
         return
     final = scene.contents.get((scene.node(step.name), f"buffer:{step.name}"))
-    if final is None or not isinstance(step, Read) or "OFI-MR-011" in (scene.breach(step) or ()):
+    if final is None or scene.beyond(step):
         return
     done = 0
     for place in step.target:
@@ -168,7 +184,8 @@ def _memory_kept(scene: Scene, step: Write | Read | Atomic, ledger: Ledger) -> N
             continue
         there = data.initial(region)[place.offset : place.offset + place.size]
         same = [at for at, (a, b, c) in enumerate(zip(mine, there, fill, strict=False)) if a == b and a != c]
-        if len(same) >= min(_NEAR, place.size) and mine != fill:
+        # filling the buffer with one byte discloses nothing, wherever that byte may be found
+        if len(same) >= min(_NEAR, place.size) and len({there[at] for at in same}) >= min(2, place.size):
             then = f"{step.name} was refused, so none of the target's bytes come into its buffer."
             however = f"However {len(same)} of them did."
             ledger.broken(["OFI-MR-015"], [scene.say(step.name)], then, however, [final])
@@ -177,7 +194,7 @@ def _memory_kept(scene: Scene, step: Write | Read | Atomic, ledger: Ledger) -> N
 
 
 def _still_usable(scene: Scene, step: Write | Read | Atomic, error: Event, ledger: Ledger) -> None:
-    if "OFI-MR-010" not in (scene.breach(step) or ()):
+    if not scene.closed(step, certainly=True):
         return
     for other in scene.operations:
         if isinstance(other, Recv) or scene.target(other) != scene.target(step) or not scene.succeeded(other.name):
@@ -218,9 +235,11 @@ def _permitted(scene: Scene, step: Write | Read | Atomic, ledger: Ledger) -> Non
 
 def judge_limits(scene: Scene, ledger: Ledger) -> None:
     """Calls within the limits are accepted."""
+    if scene.disturbed or scene.died:
+        return
     for step in scene.operations:
         posted = scene.posted.get(step.name)
-        if posted is None or posted.code in _REFUSALS or (not isinstance(step, Send | Recv) and scene.breach(step)):
+        if posted is None or posted.code in _REFUSALS:
             continue
         end = scene.end(step.name)
         let = [scene.say(step.name)]

@@ -7,10 +7,25 @@ calls report no success (OFI-CMP-016). Marks count as flags only where the capab
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from ..guarantees import End
-from ..program import Access, Atomic, AtomicKind, Form, KeyFault, Operation, OpMark, Read, Recv, Region, Send, Write
+from ..program import (
+    Access,
+    Atomic,
+    AtomicKind,
+    Form,
+    KeyFault,
+    Location,
+    Operation,
+    OpMark,
+    Read,
+    Recv,
+    Region,
+    Send,
+    Write,
+)
 
 
 class Level(IntEnum):
@@ -122,20 +137,56 @@ def breach(step: Write | Read | Atomic, regions: list[Region | None]) -> tuple[s
     """The requirements that say an access must fail, by its form alone; None for one that is permitted."""
     if size(step) == 0:
         return None
+    nowhere = ("OFI-MR-032",) if isinstance(step, Atomic) else ("OFI-MR-009",)
     if step.key is KeyFault.WRONG:
-        return ("OFI-MR-009",)
-    if step.key is KeyFault.CLOSED:
-        return ("OFI-MR-010",)
-    places = (step.target,) if isinstance(step, Atomic) else step.target
-    for place, region in zip(places, regions, strict=True):
+        return nowhere
+    for place, region in _aimed(step, regions):
         if region is None:
-            return ("OFI-MR-009",)
+            return nowhere
         missing = _missing_right(step, region.access)
         if missing is not None:
             return missing
-        if place.size and (place.offset < 0 or place.offset + place.size > region.size):
-            return ("OFI-MR-011",) if not isinstance(step, Atomic) else ()
+        if place.size and not _inside(place, region):
+            return ("OFI-MR-032",) if isinstance(step, Atomic) else ("OFI-MR-011",)
     return None
+
+
+def beyond(step: Write | Read | Atomic, regions: list[Region | None]) -> bool:
+    """An access that must fail for its bounds alone: what becomes of the part inside is left open (OFI-MR-014)."""
+    if step.key is KeyFault.WRONG or breach(step, regions) is None:
+        return False
+    return all(
+        region is not None and _missing_right(step, region.access) is None for _, region in _aimed(step, regions)
+    )
+
+
+def unsaid(step: Write | Read | Atomic, regions: list[Region | None], end: End) -> bool:
+    """An access of which no requirement says whether it succeeds.
+
+    Nothing moved, but not with a valid key, right or place; an update that also fetches without the right to write; a
+    commit to a region that is not persistent (OFI-RMA-010, OFI-MR-008, FPM-CMP-005).
+    """
+    aimed = list(_aimed(step, regions))
+    if size(step) == 0:
+        if step.key is not KeyFault.NONE:
+            return True
+        return any(
+            region is None or _missing_right(step, region.access) is not None or not _inside(place, region)
+            for place, region in aimed
+        )
+    if "COMMIT_COMPLETE" in flags(step, end) and not all(region and region.persistent for _, region in aimed):
+        return True
+    updates = isinstance(step, Atomic) and step.kind is not AtomicKind.BASE and step.op != "ATOMIC_READ"
+    return updates and not all(region and Access.REMOTE_WRITE in region.access for _, region in aimed)
+
+
+def _aimed(step: Write | Read | Atomic, regions: list[Region | None]) -> Iterator[tuple[Location, Region | None]]:
+    """Each location with its region."""
+    yield from zip((step.target,) if isinstance(step, Atomic) else step.target, regions, strict=True)
+
+
+def _inside(place: Location, region: Region) -> bool:
+    return place.offset >= 0 and place.offset + place.size <= region.size
 
 
 def _missing_right(step: Write | Read | Atomic, access: frozenset[Access]) -> tuple[str, ...] | None:
@@ -145,6 +196,6 @@ def _missing_right(step: Write | Read | Atomic, access: frozenset[Access]) -> tu
         return None if Access.REMOTE_READ in access else ("OFI-MR-006",)
     if step.kind is not AtomicKind.BASE and Access.REMOTE_READ not in access:
         return ("OFI-MR-008",)
-    if step.op != "ATOMIC_READ" and Access.REMOTE_WRITE not in access:
-        return ("OFI-MR-007",) if step.kind is AtomicKind.BASE else ()
+    if step.kind is AtomicKind.BASE and Access.REMOTE_WRITE not in access:
+        return ("OFI-MR-007",)
     return None

@@ -61,7 +61,7 @@ def explain(
     """Report one run of bytes, of which those at ``wrong`` are no candidate's."""
     where = f"bytes {_ranges([run[0] + at for at in wrong])} of {region.node}.{region.name}"
     bad = _Bad(scene, region, glance, run, seen, start, verdict, wrong, where, ledger)
-    for cause in (bad.overwritten, bad.future, bad.scribbled, bad.refused, bad.unfilled, bad.displaced):
+    for cause in (bad.overwritten, bad.future, bad.scribbled, bad.refused, bad.updated, bad.unfilled, bad.displaced):
         if cause():
             return
     bad.damaged()
@@ -106,19 +106,24 @@ class _Bad:
         return content is not None and all(self.seen[at] == content[at] for at in self.wrong)
 
     def overwritten(self) -> bool:
-        """The bytes of something that is certainly older than what must be seen."""
-        found = False
-        for older, newer, direct, shown in self.verdict.hidden:
-            if not self._is(self.start if older is None else older.at(*self.run)):
-                continue
-            found = True
+        """The bytes of something, or of several things, that are certainly older than what must be seen."""
+        left, causes = set(self.wrong), []
+        for cause in self.verdict.hidden:
+            content = self.start if cause[0] is None else cause[0].at(*self.run)
+            mine = {at for at in left if content is not None and content[at] == self.seen[at]}
+            if mine:
+                causes.append(cause)
+                left -= mine
+        if left or not causes:
+            return False
+        for older, newer, direct, shown in causes:
             old = "the initial content" if older is None else older.update.name
             reasons: list[Reason] = shown
             then = f"{self.look.name} comes after {newer.update.name}: {'; '.join(r.words for r in shown)}."
             if direct is not None and older is not None:
                 then += f" {newer.update.name} comes after {old}: {direct.words}."
                 if direct.ordering:
-                    reasons = [direct]
+                    reasons = self._late_or_lost(newer, older, shown, direct)
             elif older is not None:
                 then += f" {newer.update.name} comes after {old}."
             ids = [name for reason in reasons for name in reason.ids]
@@ -130,7 +135,20 @@ class _Bad:
             events.extend(self.scene.completed.get(newer.update.name, ()))
             however = f"However {self.look.name} saw {old} in {self.where}: a contradiction."
             self.ledger.broken(dict.fromkeys(ids), self._let(older, newer), then, however, events)
-        return found
+        return True
+
+    def _late_or_lost(self, newer: Piece, older: Piece, shown: list[Reason], direct: Reason) -> list[Reason]:
+        """Whether the newer bytes came too late or were overwritten by older ones, as far as the end tells."""
+        final = self.scene.contents.get((self.region.node, f"region:{self.region.name}"))
+        if final is None or self.look.kind == "final":
+            return [direct]
+        there = [final.content[self.run[0] + at] for at in self.wrong]
+        new, old = newer.at(*self.run), older.at(*self.run)
+        if new is not None and there == [new[at] for at in self.wrong]:
+            return shown
+        if old is not None and there == [old[at] for at in self.wrong]:
+            return [direct]
+        return [*shown, direct]
 
     def _never(self, newer: Piece) -> bool:
         """The bytes of an update are not there at the end either: it did not just come late."""
@@ -184,7 +202,7 @@ class _Bad:
                 done += place.size
                 if place.region == self.region.name and self._part(part, place.offset):
                     ids = ["OFI-MR-013"] if posted.code == 0 or breach is not None else ["OFI-RM-002"]
-                    if breach is not None and "OFI-MR-011" in breach:
+                    if scene.beyond(step):
                         ids = ["OFI-MR-014"]
                     why = "is not permitted" if breach is not None else "was refused by the call"
                     however = f"However {self.look.name} saw it in {self.where}."
@@ -197,6 +215,22 @@ class _Bad:
         """Whether the wrong bytes are those of a stretch placed at ``offset`` of the region."""
         at = [self.run[0] + place - offset for place in self.wrong]
         return all(0 <= a < len(content) and content[a] == self.seen[w] for a, w in zip(at, self.wrong, strict=True))
+
+    def updated(self) -> bool:
+        """Elements that only an atomic operation addressed that was refused."""
+        scene, run = self.scene, (self.run[0] + self.wrong[0], self.run[0] + self.wrong[-1] + 1)
+        for step in scene.operations:
+            if not isinstance(step, Atomic) or step.name not in scene.posted or scene.breach(step) is None:
+                continue
+            place = step.target
+            here = (place.node, place.region) == (self.region.node, self.region.name)
+            if here and not scene.beyond(step) and place.offset <= run[0] and run[1] <= place.offset + place.size:
+                let = [scene.say(step.name), *self._let()]
+                however = f"However {self.look.name} found {self.where} changed."
+                then = f"{step.name} is not permitted, so it changes nothing."
+                self.ledger.broken(["OFI-MR-033"], let, then, however, self.events)
+                return True
+        return False
 
     def unfilled(self) -> bool:
         """A read's buffer as it was before the read."""

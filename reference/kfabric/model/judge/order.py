@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..history import AnyEvent, Content, Counted, Did, Died, Event, History, Observed, Passed, Posted, Probed, Waited
+from ..history import AnyEvent, Content, Did, Died, Event, History, Observed, Passed, Posted, Waited
 from ..program import Load, Program
 
 Point = tuple[int, int]
@@ -61,6 +61,7 @@ class Order:
             if isinstance(step, Load):
                 loads.add(step.name)
         last: dict[tuple[int, int], int] = {}
+        self._running: dict[int, int] = {}
         for events in self.events:
             for position, event in enumerate(events):
                 if not isinstance(event, Posted | Did | Waited | Passed | Observed):
@@ -70,6 +71,7 @@ class Order:
                     continue
                 self._begin.setdefault(event.op, (thread[0], last.get(thread, -1)))
                 last[thread] = position
+                self._running[thread[0]] = position
         for name, thread in thread_of.items():
             self._begin.setdefault(name, (thread[0], last.get(thread, -1)))
 
@@ -87,13 +89,12 @@ class Order:
                 self._edges.setdefault(self.point(event), []).extend(arrivals)
 
     def _final(self) -> None:
-        """Contents are read after a last barrier of all nodes."""
+        """Contents are read after a last barrier of all nodes' steps; entries may be read until the very end."""
         ends: list[Point] = []
         firsts: list[Point] = []
         for number, events in enumerate(self.events):
             closing = next((at for at, event in enumerate(events) if isinstance(event, Content)), None)
-            running = [at for at, event in enumerate(events) if not isinstance(event, Content | Counted | Probed)]
-            last = running[-1] if running else -1
+            last = self._running.get(number, -1)
             ends.append((number, last))
             if closing is not None and last < closing:
                 firsts.append((number, closing))

@@ -153,7 +153,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "protection",
         "OFI-MR-005 OFI-MR-006 OFI-MR-007 OFI-MR-008 OFI-MR-009 OFI-MR-010 OFI-MR-011 OFI-MR-012 OFI-MR-013 "
-        "OFI-MR-014 OFI-MR-015 OFI-MR-016 OFI-MR-031 FPM-CMP-007 FPM-MR-004",
+        "OFI-MR-014 OFI-MR-015 OFI-MR-016 OFI-MR-031 OFI-MR-032 OFI-MR-033 FPM-CMP-007 FPM-MR-004",
         "An access without right, with a wrong key or outside its region fails at the initiator and changes nothing.",
     ),
     # atomics

@@ -193,12 +193,13 @@ class Scene:
                     event = self.waited.get(step.name)
                     if step.by is not WaitBy.COUNTER or event is None or event.bounded or event.missing:
                         continue
-                    for name in step.ops or open_ops:
-                        operation = self.steps[name]
-                        if isinstance(operation, Send | Recv | Write | Read | Atomic) and not self.errored(name):
-                            counters = self.ends[thread.node].counters
-                            if calls.counter(operation) in counters and self.accepted(name):
-                                result.setdefault(name, []).append(self.order.point(event))
+                    counters = self.ends[thread.node].counters
+                    operations = [each for each in self.operations if each.name in (step.ops or open_ops)]
+                    if not {calls.counter(each) for each in operations} <= counters:
+                        continue  # without a counter for each of them the executor waits for entries
+                    for operation in operations:
+                        if self.accepted(operation.name) and not self.errored(operation.name):
+                            result.setdefault(operation.name, []).append(self.order.point(event))
                 elif isinstance(step, Send | Recv | Write | Read | Atomic):
                     open_ops.append(step.name)
         return result
@@ -248,16 +249,30 @@ class Scene:
 
     def breach(self, step: Write | Read | Atomic) -> tuple[str, ...] | None:
         """Why an access must fail: requirement ids; None where it is permitted (or nobody can say)."""
-        broken = calls.breach(step, [self.region(place) for place in places(step)])
-        if broken is None and self._closed(step, certainly=True):
-            return ("OFI-MR-010",)
-        return broken
+        if step.name not in self._breaches:
+            broken = calls.breach(step, self._aimed(step))
+            if broken is None and self.closed(step, certainly=True):
+                broken = ("OFI-MR-032",) if isinstance(step, Atomic) else ("OFI-MR-010",)
+            self._breaches[step.name] = broken
+        return self._breaches[step.name]
 
-    def _closed(self, step: Write | Read | Atomic, *, certainly: bool) -> bool:
+    @cached_property
+    def _breaches(self) -> dict[str, tuple[str, ...] | None]:
+        return {}
+
+    def _aimed(self, step: Write | Read | Atomic) -> list[Region | None]:
+        return [self.region(place) for place in places(step)]
+
+    def beyond(self, step: Write | Read | Atomic) -> bool:
+        """An access that must fail, for its bounds alone: the part inside its region may be carried out."""
+        return calls.beyond(step, self._aimed(step)) and not self.closed(step, certainly=True)
+
+    def closed(self, step: Write | Read | Atomic, *, certainly: bool) -> bool:
+        """The registration of the memory was closed before the access was posted, certainly or perhaps."""
         for close in self._closes:
             place = next((p for p in places(step) if (p.node, p.region) == (self.node(close.name), close.region)), None)
             did = self.did.get(close.name)
-            if place is None or calls.size(step) == 0:
+            if place is None or (certainly and calls.size(step) == 0):
                 continue
             if not certainly:
                 return True
@@ -270,8 +285,16 @@ class Scene:
         return [step for step in self.steps.values() if isinstance(step, CloseRegion)]
 
     def doubtful(self, step: Write | Read | Atomic) -> bool:
-        """The region may have been closed under the operation: whether it succeeds is nobody's promise."""
-        return self.breach(step) is None and self._closed(step, certainly=False)
+        """Whether it succeeds is nobody's promise: the region may have been closed under it, or the text is silent."""
+        if self.breach(step) is not None:
+            return False
+        return self.closed(step, certainly=False) or calls.unsaid(step, self._aimed(step), self.end(step.name))
+
+    @cached_property
+    def disturbed(self) -> bool:
+        """Some access may be refused: on a connected endpoint that may end the connection."""
+        remote = [step for step in self.operations if isinstance(step, Write | Read | Atomic)]
+        return any(self.breach(step) is not None or self.doubtful(step) for step in remote)
 
     # -- words ----------------------------------------------------------------------------------------------------
 

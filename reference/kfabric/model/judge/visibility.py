@@ -279,8 +279,9 @@ class Visibility:
             return reason
         if isinstance(update, Store):
             return Reason(reason.words, ("OFI-RMA-003",), reason.point)
-        if "OFI-CMP-004" in reason.ids and look.node != self.scene.node(update.name):
-            ids = tuple("OFI-CMP-005" if name == "OFI-CMP-004" else name for name in reason.ids)
+        if "OFI-CMP-004" in reason.ids:
+            name = "OFI-CMP-005" if look.node != self.scene.node(update.name) else "OFI-RMA-003"
+            ids = tuple(name if each == "OFI-CMP-004" else each for each in reason.ids)
             return Reason(reason.words, ids, reason.point)
         return reason
 
