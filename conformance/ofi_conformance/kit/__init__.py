@@ -7,7 +7,7 @@ a provider's name.
 """
 
 from .body import Kit
-from .common import bare, bind_address, message, outlasts, post_receive, post_send, unless_refused
+from .common import bare, bind_address, counters, message, outlasts, post_receive, post_send, unless_refused
 from .connecting import Knock, accept, connected, event_or_none, knock, waiting_event
 from .memory import Guarded, Region
 from .sheet import Bound, CheckFailed
@@ -27,6 +27,7 @@ __all__ = [
     "bare",
     "bind_address",
     "connected",
+    "counters",
     "event_or_none",
     "knock",
     "message",

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from kfabric.api import AvAttr, AvType, Context, Endpoint, EpType, EqAttr, FabricError, Info
+from kfabric.api import AvAttr, AvType, CntrAttr, Context, Endpoint, EpType, EqAttr, FabricError, Info
 
 from .body import Kit
 from .memory import Guarded
@@ -33,6 +33,17 @@ def bind_address(kit: Kit, ep: Endpoint) -> None:
         ep.bind(kit.eq(EqAttr()))
     else:
         ep.bind(kit.keep(kit.domain.av_open(AvAttr(type=kit.info.domain_attr.av_type or AvType.MAP))))
+
+
+def counters(kit: Kit, *names: str) -> tuple[str, ...]:
+    """The names, for ``pair(counters=...)``; none where no counter opens, which a ``cntr_cnt`` of 0 leaves open."""
+    try:
+        kit.domain.cntr_open(CntrAttr()).close()
+    except FabricError:
+        if kit.info.domain_attr.cntr_cnt:
+            raise
+        return ()
+    return names
 
 
 def post_receive(kit: Kit, side: Side, buffer: Guarded) -> Context:
