@@ -17,6 +17,7 @@ from .. import data
 from ..history import Event
 from ..program import Atomic, Load, Location, Read, Region, Store, Write
 from . import calls, diagnosis
+from .landing import judge_landing
 from .ledger import Ledger
 from .scene import Scene, places
 from .visibility import Look, Reason, Update, Visibility
@@ -268,6 +269,8 @@ def _judge_run(
         return
     if seen in options or _mixture(seen, options):
         _keep(memory, glance, run, seen, start, verdict, ledger)
+        if glance.look.kind == "final":
+            judge_landing(memory, region, glance, run, verdict, ledger)
         return
     wrong = [at for at in range(len(seen)) if all(option[at] != seen[at] for option in options)]
     diagnosis.explain(memory.scene, region, glance, run, seen, start, verdict, wrong, ledger)
@@ -295,9 +298,10 @@ def _keep(
         content = start if older is None else older.at(*run)
         if content is None or content == seen:
             continue
-        for reason in shown:
-            tested.update(reason.ids)
-        if direct is not None:
+        if kind != "final":  # at the end everything has come to rest: what notices show is not put to the test
+            for reason in shown:
+                tested.update(reason.ids)
+        if direct is not None and (direct.ordering or kind != "final"):
             tested.update(direct.ids)
     for piece, reason in verdict.future:
         if reason.ordering and piece.at(*run) not in (None, seen):
