@@ -52,7 +52,19 @@ class Owing:
             arrival = self._received.get(step.name)
             if arrival is None or arrival.entry is None:
                 return None
-        return self.probes(here, target.node)
+        return None if self._held_up(step) else self.probes(here, target.node)
+
+    def _held_up(self, step: Operation) -> bool:
+        """A fence lets the operation wait for an earlier one that has not completed either."""
+        scene = self.scene
+        channel = scene.channel(step)
+        mine = [other for other in scene.operations if scene.channel(other) == channel and scene.accepted(other.name)]
+        fences = [f for f in mine if calls.fenced(f, scene.end(f.name)) and (f is step or scene.later(f, step))]
+        for fence in fences:
+            for other in mine:
+                if scene.later(other, fence) and not scene.completed.get(other.name):
+                    return True
+        return False
 
     def waits(self, name: str) -> Iterator[Waited]:
         """Waits that ended at their bound without the operation."""

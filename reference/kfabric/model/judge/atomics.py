@@ -399,7 +399,7 @@ def _variants(element: Element, step: Atomic) -> list[tuple[list[str], Callable[
         """Compare and target exchanged: the operand where it should not be."""
         holds = arithmetic.holds(step.op, step.datatype, target, compare)
         reverse = arithmetic.holds(step.op, step.datatype, compare, target)
-        return operand if reverse and not holds else None if holds is None else target
+        return None if holds is None else operand if holds or reverse else target
 
     def forced(target: bytes) -> bytes | None:
         return operand if arithmetic.holds(step.op, step.datatype, target, compare) is False else target
