@@ -36,7 +36,7 @@ test: $(DEVELOP_READY) ## run the project's tests of itself
 release: $(DEVELOP_READY) ## the long rest: every test, then several seeds of every provider (hours)
 	$(BIN)/pytest --release --hypothesis-seed=$(SEED) $(ARGS)
 	for seed in $(RELEASE_SEEDS); do \
-		$(BIN)/ofi-conform run --all --complete --seed $$seed --out $(OUT)-$$seed || exit; \
+		$(BIN)/ofi-conform run --all --complete --profile release --seed $$seed --out $(OUT)-$$seed || exit; \
 	done
 
 spec: $(DEVELOP_READY) ## the specifications as HTML in build/spec
