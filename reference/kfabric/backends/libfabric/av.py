@@ -26,6 +26,7 @@ from .._loader import Library
 from .calls import NULL, c_string, check, done, member, slot, text_of
 from .fid import FidObject
 from .memory import context_pointer
+from .room import Room
 
 _TEXT_SIZE = 256
 
@@ -91,9 +92,9 @@ class LibfabricAddressVector(FidObject, AddressVector):
 
     def lookup(self, handle: int, size: int = 256) -> tuple[bytes, int]:
         """Copy at most ``size`` bytes of the address. Returns them and the length that is needed."""
-        room, length = ffi.new("char[]", size or 1), ffi.new("size_t *", size)
-        done(slot(self._it.ops, "lookup", "fi_av_lookup")(self._it, handle, room, length), "fi_av_lookup")
-        return bytes(ffi.buffer(room, min(size, length[0]))), int(length[0])
+        room = Room(size)
+        done(slot(self._it.ops, "lookup", "fi_av_lookup")(self._it, handle, room.data, room.length), "fi_av_lookup")
+        return room.content("fi_av_lookup"), room.needed
 
     def straddr(self, address: bytes) -> str:
         """The provider's text for a raw address."""
@@ -108,16 +109,12 @@ class LibfabricAddressVector(FidObject, AddressVector):
 
     def straddr_sized(self, address: bytes, size: int) -> tuple[bytes, int]:
         """The raw call with room for ``size`` bytes. Returns the bytes before the first NUL there, and ``len``."""
-        guard = b"\xa5" * 64
-        text, length = ffi.new("char[]", b"\0" * size + guard), ffi.new("size_t *", size)
+        room = Room(size)
         raw = ffi.new("char[]", address or b"\0")
-        answer = slot(self._it.ops, "straddr", "fi_av_straddr")(self._it, raw, text, length)
-        if answer != text:
+        answer = slot(self._it.ops, "straddr", "fi_av_straddr")(self._it, raw, room.data, room.length)
+        if answer != room.data:
             raise FabricError(Errno.EINVAL, "fi_av_straddr", "did not return the buffer it was given")
-        room = bytes(ffi.buffer(text, size + len(guard)))
-        if room[size:] != guard:
-            raise FabricError(Errno.EOVERFLOW, "fi_av_straddr", f"wrote past the {size} bytes it was given")
-        return room[:size].split(b"\0")[0], int(length[0])
+        return room.content("fi_av_straddr", size).split(b"\0")[0], room.needed
 
     def _insert(self, raw: Any, count: int, handles: Any, flags: int, context: Any) -> int:
         call = slot(self._it.ops, "insert", "fi_av_insert")

@@ -30,6 +30,7 @@ from kfabric.api import (
 from .._loader import Library, roomy
 from .calls import EAGAIN, NULL, address_of, member, pointer_to, slot, text_of
 from .fid import FidObject, must_wait
+from .room import Room
 
 _LAYOUT = {
     CqFormat.UNSPEC: Struct("@P"),
@@ -119,7 +120,8 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
         call = slot(self._it.ops, "readerr", "fi_cq_readerr")
         entry = roomy("struct fi_cq_err_entry")
         entry.src_addr = ADDR_NOTAVAIL
-        data = ffi.new("char[]", err_data_size) if err_data_size else NULL
+        room = Room(err_data_size)
+        data = room.data if err_data_size else NULL
         entry.err_data, entry.err_data_size = data, err_data_size
         code = self._last_code = call(self._it, entry, int(flags))
         if code < 0 and code != -EAGAIN:
@@ -127,6 +129,7 @@ class LibfabricCompletionQueue(FidObject, CompletionQueue):
         if code <= 0:
             return None
         size = entry.err_data_size if entry.err_data else 0
+        room.content("fi_cq_readerr")
         if entry.err_data == data:
             size = min(size, err_data_size)
         return ErrorCompletion(

@@ -31,6 +31,7 @@ from .calls import EAGAIN, NULL, address_of, check, member, pointer_to, slot
 from .cq import provider_text
 from .fid import FidObject, must_wait
 from .info import owned
+from .room import Room
 
 _CONNECTION = frozenset((EqEventKind.CONNREQ, EqEventKind.CONNECTED, EqEventKind.SHUTDOWN))
 _ENTRY_SIZE = ffi.sizeof("struct fi_eq_entry")
@@ -74,7 +75,8 @@ class LibfabricEventQueue(FidObject, EventQueue):
     def readerr(self, flags: Flags = 0, err_data_size: int = 256) -> EqError | None:
         """The error event at the head, or None. ``err_data_size`` bytes of error data are made room for."""
         entry = roomy("struct fi_eq_err_entry")
-        data = ffi.new("char[]", err_data_size) if err_data_size else NULL
+        room = Room(err_data_size)
+        data = room.data if err_data_size else NULL
         entry.err_data, entry.err_data_size = data, err_data_size
         code = self._last_code = slot(self._it.ops, "readerr", "fi_eq_readerr")(self._it, entry, int(flags))
         if code < 0 and code != -EAGAIN:
@@ -82,6 +84,7 @@ class LibfabricEventQueue(FidObject, EventQueue):
         if code <= 0:
             return None
         length = entry.err_data_size if entry.err_data else 0
+        room.content("fi_eq_readerr")
         if entry.err_data == data:
             length = min(length, err_data_size)
         return EqError(

@@ -14,6 +14,7 @@ from kfabric.api import EpOption, Errno, FabricError, UsageError
 
 from .calls import done, slot
 from .fid import FidObject
+from .room import Room
 
 _LEVEL = 0  # FI_OPT_ENDPOINT
 _ETOOSMALL = int(Errno.ETOOSMALL)
@@ -48,9 +49,10 @@ class Named(FidObject):
         done(slot(self._it.cm, "setname", "fi_setname")(self._base, raw, len(address)), "fi_setname")
 
     def _address(self, name: str, call: str, subject: Any, size: int) -> tuple[bytes, int]:
-        room, length = ffi.new("char[]", size or 1), ffi.new("size_t *", size)
-        code = slot(self._it.cm, name, call)(subject, room, length)
+        room = Room(size)
+        code = slot(self._it.cm, name, call)(subject, room.data, room.length)
+        content = room.content(call)
         if code == -_ETOOSMALL:
-            raise FabricError(_ETOOSMALL, call, f"{length[0]} bytes needed", needed=int(length[0]))
+            raise FabricError(_ETOOSMALL, call, f"{room.needed} bytes needed", needed=room.needed)
         done(code, call)
-        return bytes(ffi.buffer(room, min(size, length[0]))), int(length[0])
+        return content, room.needed
