@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .evidence import EvidenceError
+from .faults.show import arguments as fault_arguments
 from .report.machine import tool
 from .run import Refusal
 from .settings import PROFILES, Settings
@@ -91,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--count", type=_positive, default=10, metavar="N", help="runs (default: %(default)s)")
     _common(replay)
 
+    faults = commands.add_parser("faults", help="providers broken on purpose, and whether the suite notices")
+    fault_arguments(faults)
+
     schema = commands.add_parser("schema", help="print a JSON schema")
     schema.add_argument("name", nargs="?", metavar="NAME")
     return top
@@ -146,6 +150,7 @@ def _dispatch(words: argparse.Namespace) -> Exit:
         "providers": commands.providers,
         "judge": commands.judge,
         "replay": commands.replay,
+        "faults": commands.faults,
         "schema": commands.schema,
     }[words.command](words)
 

@@ -19,6 +19,7 @@ from . import replay as again
 from .catalogue import SelectionError, collect, select
 from .cli import settings_of
 from .configuration import NothingToJudge, matrix, survey
+from .faults.show import perform as show_faults
 from .report.console import Reporter, begin, make_console, show, target_line
 from .report.html import ICONS
 from .report.machine import tool
@@ -68,6 +69,14 @@ def run_one(settings: Settings, *, verbose: bool = False) -> Exit:
         reporter.end()
     show(console, record, verbose=verbose, out=str(settings.out))
     return Exit(record["exit"])
+
+
+def faults(words: argparse.Namespace) -> Exit:
+    """Planted faults: list them, or try them."""
+    try:
+        return Exit.FAIL if show_faults(words, make_console()) else Exit.PASS
+    except LookupError as error:
+        raise Refusal(f"{error.args[0]}; 'ofi-conform faults' lists them", Exit.USAGE) from error
 
 
 def listing(words: argparse.Namespace) -> Exit:

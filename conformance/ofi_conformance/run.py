@@ -17,6 +17,7 @@ from typing import Any
 
 from .catalogue import Catalogue, SelectionError, collect, run_pytest, runnable
 from .configuration import Configuration, NothingToJudge, matrix
+from .faults import implemented
 from .ledger import Ledger, Trouble
 from .nodes import NodeDied, NodeSpec
 from .plugin import Listener, Suite
@@ -76,6 +77,8 @@ class Run:
 
     def __init__(self, settings: Settings, requirements: Requirements | None = None) -> None:
         self.settings = settings
+        if settings.fault and settings.fault not in implemented():
+            raise Refusal(f"there is no fault called {settings.fault!r}; 'ofi-conform faults' lists them", Exit.USAGE)
         self.requirements = requirements or all_requirements()
         self.catalogue: Catalogue = collect(settings.cases)
         try:

@@ -62,23 +62,6 @@ class OrderNotGranted(Fault):
         return found
 
 
-@plants("version-not-checked")
-class VersionNotChecked(Fault):
-    """A version of the interface that does not exist yet is accepted."""
-
-    @on(Provider, "getinfo")
-    def getinfo(self, provider: Any, proceed: Any, hints: Info | None = None, **more: Any) -> list[Info]:
-        """Take the newest there is."""
-        try:
-            found: list[Info] = proceed(hints, **more)
-        except FabricError as refused:
-            if refused.code != Errno.ENOSYS:
-                raise
-            self.hit()
-            found = proceed(hints, **{**more, "version": None})
-        return found
-
-
 @plants("copy-shares-parts")
 class CopySharesParts(Fault):
     """A duplicated fi_info shares its parts with the original."""

@@ -230,9 +230,9 @@ class InsertionCountWrong(Fault):
     def insert(
         self, av: Any, proceed: Any, addresses: Sequence[bytes], flags: Flags = 0, context: Context | None = None
     ) -> Any:
-        """As if it had been asynchronous. Sets of three are what nodes exchange: those are spared."""
+        """As if it had been asynchronous."""
         done, handles = proceed(addresses, flags, context)
-        if done in (2, 4):
+        if done > 1:
             self.hit()
             return 0, handles
         return done, handles
