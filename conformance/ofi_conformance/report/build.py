@@ -103,6 +103,9 @@ def build(result: Result) -> dict[str, Any]:
     counted = [row for row in rows if not row["informative"]]
     summary = Counter(row["verdict"] for row in counted)
     code = _exit(result, counted)
+    reported = {row["id"] for row in rows}
+    failures = [item for item in result.ledger.failures if item.requirement in reported]
+    outside = sorted({item.requirement for item in result.ledger.failures} - reported)
     return {
         "schema": SCHEMA,
         "tool": tool(),
@@ -122,7 +125,8 @@ def build(result: Result) -> dict[str, Any]:
         "outcome": result.outcome,
         "configurations": [_configuration(item) for item in result.configurations],
         "requirements": rows,
-        "failures": [_failure(item, result) for item in result.ledger.failures],
+        "failures": [_failure(item, result) for item in failures],
+        "outside": outside,
         "untested": _untested(result),
         "aborts": list(result.ledger.aborts),
         "troubles": [{"where": t.where, "text": t.text, "trace": t.trace} for t in result.ledger.troubles],

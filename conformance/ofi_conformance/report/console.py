@@ -212,6 +212,9 @@ def _remarks(console: Console, record: dict[str, Any]) -> None:
         console.print(
             Text(f"error of the suite, not of the provider: {trouble['where']}: {trouble['text']}", STYLES["ERROR"])
         )
+    if record["outside"]:
+        told = "also broken, outside of what was selected: " + " ".join(record["outside"])
+        console.print(Text(told, STYLES["INCONCLUSIVE"]))
     for waiver in record["unused_waivers"]:
         console.print(Text(f"waiver matched nothing: {waiver}", STYLES["WAIVED"]))
 

@@ -42,7 +42,9 @@ def write(result: Result) -> dict[str, Any]:
     record = build(result)
     top = header(result)
     documents = []
-    for failure, entry in zip(result.ledger.failures, record["failures"], strict=True):
+    reported = {row["id"] for row in record["requirements"]}
+    failures = [item for item in result.ledger.failures if item.requirement in reported]
+    for failure, entry in zip(failures, record["failures"], strict=True):
         stamped = files.stamped(failure.evidence, top, failure.requirement, failure.configuration)
         documents.append(stamped)
         replace(out / entry["file"], json.dumps(files.encode(stamped), indent=1) + "\n")
