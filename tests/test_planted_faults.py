@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The suite is tested by providers broken on purpose: each fault is caught by name, and nothing else changes.
+
+Real providers, real runs of the command line; see ``ofi_conformance.faults``. Every day a broken provider is judged by
+the cases that decide what the fault concerns and by a few others; ``--release`` runs every case, with larger budgets
+and two unbroken runs to compare with.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ofi_conformance.faults.catalogue import catalogue
+from ofi_conformance.faults.show import attempt
+from ofi_conformance.faults.trial import Budget, Outcome, Trials
+
+NAMES = list(catalogue())
+LARGE = 40
+"""Inputs per property of the long trials."""
+
+
+def tried(budget: Budget, plain_runs: int) -> dict[str, Outcome]:
+    found = attempt(list(catalogue().values()), Trials(budget, plain_runs))
+    return {outcome.entry.name: outcome for outcome in found}
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> dict[str, Outcome]:
+    """Every fault, tried on the cases that concern it."""
+    return tried(Budget(), 1)
+
+
+@pytest.fixture(scope="session")
+def long_outcomes() -> dict[str, Outcome]:
+    """Every fault, tried on every case."""
+    return tried(Budget(LARGE, everything=True, timeout=7200), 2)
+
+
+def told(outcome: Outcome) -> None:
+    assert not outcome.troubles
+    assert outcome.misbehaved or outcome.entry.name == "none", "the fault never showed: nothing was tried"
+    assert not outcome.missed, "not caught"
+    assert not outcome.extra, "changed although nothing says that it may"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fault(name: str, outcomes: dict[str, Outcome]) -> None:
+    told(outcomes[name])
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("name", NAMES)
+def test_fault_on_every_case(name: str, long_outcomes: dict[str, Outcome]) -> None:
+    told(long_outcomes[name])
+    for place in sorted(long_outcomes[name].flickering):
+        print(f"flickers without any fault: {place}")
