@@ -272,7 +272,7 @@ def draw(seed: int, taste: str = "") -> tuple[p.Program, Guarantees]:
     return Drawing(dice, promised, taste).program(), promised
 
 
-FOCUSED = ("stream", "notices", "bytes", "elements", "third")
+FOCUSED = ("stream", "notices", "bytes", "elements", "third", "reuse")
 
 
 class Focused(Drawing):
@@ -285,6 +285,8 @@ class Focused(Drawing):
         self.regions = [p.Region("B", "x", 8, init=dice.choice([None, 0]))]
         if taste == "stream":
             return self._stream()
+        if taste == "reuse":
+            return self._reuse()
         mine: list[p.AnyStep] = []
         theirs: list[p.AnyStep] = []
         for _ in range(dice.randrange(1, 4)):
@@ -320,6 +322,26 @@ class Focused(Drawing):
             return p.Read(self._name(), (place,), form, marks)
         data = self._datum(0.3) if taste == "notices" else None
         return p.Write(self._name(), (place,), p.Pattern(), data, form, marks)
+
+    def _reuse(self) -> p.Program:
+        """Source buffers that are overwritten as soon as that is allowed, or a little earlier."""
+        dice = self.dice
+        mine: list[p.AnyStep] = []
+        theirs: list[p.AnyStep] = []
+        for _ in range(dice.randrange(1, 4)):
+            form, marks = self._call()
+            form, marks = (p.Form.INJECT, frozenset()) if dice.random() < 0.4 else (form, marks)
+            if dice.random() < 0.5:
+                step: p.AnyStep = p.Send(self._name(), p.EndpointRef("B"), 8, form=form, marks=marks)
+                theirs.append(p.Recv(self._name(), 8))
+            else:
+                step = p.Write(self._name(), (p.Location("B", "x", 0, 8),), form=form, marks=marks)
+            mine.append(step)
+            if dice.random() < 0.7:
+                mine.append(p.Wait(self._name(), (step.name,)))
+            mine.append(p.Reuse(self._name(), step.name))
+        theirs.append(p.Wait(self._name()))
+        return p.Program("reuse", (p.Thread("A", tuple(mine)), p.Thread("B", tuple(theirs))), tuple(self.regions))
 
     def _stream(self) -> p.Program:
         dice = self.dice

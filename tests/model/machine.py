@@ -185,6 +185,8 @@ class Machine:
             reports, self.faulty = True, self.faulty + 1
         if self.fault == "selective ignored" and end.selective and not reports and step.form is not p.Form.INJECT:
             reports, self.faulty = True, self.faulty + 1
+        if "FENCE" not in end.caps:
+            flags -= {"FENCE"}
         source = Ref(thread.node, step.via)
         flight = Flight(step, source, _target(step), len(self.flights), flags, reports, level)
         self.flights[step.name] = flight
@@ -319,7 +321,7 @@ class Machine:
             waw = waw and bool({"WAW", "RMA_WAW"} & self.orders(message))
             if (saw and self.fault != "no SAW") or (waw and self.fault != "no WAW"):
                 return False
-            if isinstance(other.step, p.Atomic) and 0 <= other.known_at < message.number:
+            if isinstance(other.step, p.Atomic) and 0 <= other.known_at <= message.number:
                 return False
             for fence in self.sent:
                 same = (fence.source, fence.target) == (message.source, message.target)
@@ -401,9 +403,7 @@ class Machine:
                 if not self._inside(chunk):
                     chunk.near = chunk.seen = True
             return
-        if flight.level < 3 and not flight.reads and not flight.done and self.random.random() < 0.3:
-            flight.gone = True
-        elif flight.done:
+        if (flight.level < 3 and not flight.reads and not flight.done and self.random.random() < 0.3) or flight.done:
             flight.gone = True
         else:
             flight.failed = True

@@ -46,6 +46,8 @@ class Element:
     final: bytes | None = None
     events: list[Event | None] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
+    path: tuple[str, ...] = ()
+    """An order that explains everything."""
 
     def solve(
         self, skip: frozenset[int] = frozenset(), dull: frozenset[int] = frozenset(), final: bool = True
@@ -56,8 +58,8 @@ class Element:
         return linear.search(self.start, items, pairs, self.final if final else None)
 
 
-def judge_atomics(memory: Memory, visibility: Visibility, ledger: Ledger) -> None:
-    """All elements that atomics touch."""
+def judge_atomics(memory: Memory, visibility: Visibility, ledger: Ledger) -> list[Element]:
+    """All elements that atomics touch; those that could be judged are returned."""
     scene = memory.scene
     broken: dict[str, set[int]] = {}
     tested: list[tuple[Element, linear.Outcome]] = []
@@ -70,6 +72,7 @@ def judge_atomics(memory: Memory, visibility: Visibility, ledger: Ledger) -> Non
             element.start = data.initial(region)[offset : offset + size]
             outcome = element.solve()
             if outcome.answer is Answer.YES:
+                element.path = outcome.path
                 tested.append((element, outcome))
             elif outcome.answer is Answer.NO:
                 _blame(scene, element, broken, ledger)
@@ -80,6 +83,7 @@ def judge_atomics(memory: Memory, visibility: Visibility, ledger: Ledger) -> Non
         _keep(scene, element, outcome, ledger)
     for name in sorted(broken):
         _partly(scene, name, broken[name], ledger)
+    return [element for element, _ in tested]
 
 
 def _elements(pieces: list[Piece]) -> dict[tuple[int, int], list[Piece]]:

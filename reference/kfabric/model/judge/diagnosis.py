@@ -127,6 +127,10 @@ class _Bad:
             elif older is not None:
                 then += f" {newer.update.name} comes after {old}."
             ids = [name for reason in reasons for name in reason.ids]
+            if not ids and direct is not None:
+                ids = list(direct.ids)
+            if not ids and self.look.rest:
+                ids = ["OFI-RMA-001"] if isinstance(newer.update, Write) else []
             if not ids:  # a store of the target's own processor: nothing but the provider can have undone it
                 ids = ["OFI-RMA-003"] if self.look.kind == "read" else outside(self.scene, self.region.node)
             if older is None and isinstance(newer.update, Write) and self._never(newer):
@@ -201,15 +205,21 @@ class _Bad:
                 part = content[done : done + place.size]
                 done += place.size
                 if place.region == self.region.name and self._part(part, place.offset):
-                    ids = ["OFI-MR-013"] if posted.code == 0 or breach is not None else ["OFI-RM-002"]
+                    ids, then = ["OFI-RM-002"], f"{step.name} was refused by the call, so it changes nothing."
+                    if breach is not None:
+                        ids, then = self._not_permitted(step, breach, "OFI-MR-013")
                     if scene.beyond(step):
                         ids = ["OFI-MR-014"]
-                    why = "is not permitted" if breach is not None else "was refused by the call"
                     however = f"However {self.look.name} saw it in {self.where}."
-                    let = [scene.say(step.name), *self._let()]
-                    self.ledger.broken(ids, let, f"{step.name} {why}, so it changes nothing.", however, self.events)
+                    self.ledger.broken(ids, [scene.say(step.name), *self._let()], then, however, self.events)
                     return True
         return False
+
+    def _not_permitted(self, step: Write | Atomic, breach: tuple[str, ...], still: str) -> tuple[list[str], str]:
+        """What an access broke that changed memory: ``still`` if it was refused, or what says that it fails."""
+        if self.scene.errored(step.name) or self.scene.posted[step.name].code:
+            return [still], f"{step.name} was refused, so it changes nothing."
+        return list(breach), f"{step.name} is not permitted, so it fails and changes nothing."
 
     def _part(self, content: bytes, offset: int) -> bool:
         """Whether the wrong bytes are those of a stretch placed at ``offset`` of the region."""
@@ -225,10 +235,9 @@ class _Bad:
             place = step.target
             here = (place.node, place.region) == (self.region.node, self.region.name)
             if here and not scene.beyond(step) and place.offset <= run[0] and run[1] <= place.offset + place.size:
-                let = [scene.say(step.name), *self._let()]
+                ids, then = self._not_permitted(step, scene.breach(step) or (), "OFI-MR-033")
                 however = f"However {self.look.name} found {self.where} changed."
-                then = f"{step.name} is not permitted, so it changes nothing."
-                self.ledger.broken(["OFI-MR-033"], let, then, however, self.events)
+                self.ledger.broken(ids, [scene.say(step.name), *self._let()], then, however, self.events)
                 return True
         return False
 

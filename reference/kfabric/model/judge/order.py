@@ -40,6 +40,8 @@ class Order:
         self._barriers()
         if history.finished and not any(isinstance(event, Died) for event in history.events):
             self._final()
+        self.contradiction: bool
+        """The events cannot have happened: one is before itself."""
         self._others: list[list[tuple[int, ...]]] = []
         self._clocks()
 
@@ -118,13 +120,14 @@ class Order:
         zero = (0,) * count
         self._others = [[] for _ in range(count)]
         ready = [0] * count
-        force = False
+        force = self.contradiction = False
         while any(ready[n] < len(self.events[n]) for n in range(count)):
             moved = False
             for n in range(count):
                 moved = self._advance(n, ready, zero, force) or moved
                 force = force and not moved
             force = not moved
+            self.contradiction = self.contradiction or force
 
     def _advance(self, n: int, ready: list[int], zero: tuple[int, ...], force: bool) -> bool:
         mine = self._others[n]
@@ -138,6 +141,8 @@ class Order:
                 if len(known) < len(causes) and not (force and ready[n] == start):
                     break
                 clock = self._joined(clock, known, n)
+                late = any(m == n and position > ready[n] for m, position in causes)
+                self.contradiction = self.contradiction or late
             mine.append(clock)
             ready[n] += 1
         return ready[n] > start

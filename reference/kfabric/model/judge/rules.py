@@ -131,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "levels",
-        "OFI-CMP-004 OFI-CMP-005 OFI-CMP-006 OFI-CMP-008 OFI-CMP-022 FPM-CMP-001 FPM-CMP-003 FPM-CMP-004",
+        "OFI-CMP-004 OFI-CMP-005 OFI-CMP-006 OFI-CMP-008 OFI-CMP-022 OFI-CMP-023 FPM-CMP-001 FPM-CMP-003 FPM-CMP-004",
         "What starts after a completion of delivery level, or after a target's completion, does not see older bytes.",
     ),
     _rule(

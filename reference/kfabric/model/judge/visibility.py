@@ -44,6 +44,8 @@ class Look:
     """Where the application is that looks."""
     begin: Point
     step: Read | None = None
+    rest: bool = False
+    """Taken when everything has come to rest: every update is there."""
 
 
 class Visibility:
@@ -110,6 +112,8 @@ class Visibility:
             elif calls.by_default(update):
                 ids = (*ids, "OFI-CMP-022")
             words = f"{update.name} completed with {level.name}_COMPLETE"
+            if not calls.reports(update, end):
+                ids, words = ("OFI-CMP-023",), f"{update.name} was counted, and its level is {level.name}_COMPLETE"
             reasons.extend(Reason(words, ids, point) for point in scene.known_done(update.name))
         channel = scene.channel(update)
         assert channel is not None
@@ -254,6 +258,8 @@ class Visibility:
     def shown(self, update: Update, look: Look) -> list[Reason]:
         """Every reason why a look certainly sees the update, or something newer."""
         scene = self.scene
+        if look.rest:
+            return [Reason("everything has come to rest")]
         reasons = []
         for reason in self.shown_from(update):
             if reason.point is not None and scene.order.before(reason.point, look.begin):
