@@ -63,9 +63,9 @@ class LibfabricAddressVector(FidObject, AddressVector):
         return list(self._pending[key][0])
 
     def insert_sync_err(self, addresses: Sequence[bytes], flags: Flags = 0) -> tuple[int, list[int], list[int]]:
-        """Insert with FI_SYNC_ERR. Returns the C return value, the handles and one positive status each."""
+        """Insert with FI_SYNC_ERR. Returns the C return value, the handles and a status each (-1: not written)."""
         handles = _handles(len(addresses))
-        status = ffi.new("int[]", len(addresses) or 1)
+        status = ffi.new("int[]", [-1] * (len(addresses) or 1))
         code = self._insert(
             _joined(addresses), len(addresses), handles, int(flags) | OpFlag.SYNC_ERR, ffi.cast("void *", status)
         )
@@ -126,7 +126,7 @@ def _handles(count: int) -> Any:
 
 
 def _joined(addresses: Sequence[bytes]) -> Any:
-    """Raw addresses one behind the other, as the C call takes them."""
-    if len({len(address) for address in addresses}) > 1:
+    """Raw addresses one behind the other, as the C call takes them. Only strings, which end with NUL, differ in size."""
+    if len({len(address) for address in addresses}) > 1 and not all(address.endswith(b"\0") for address in addresses):
         raise UsageError("addresses of different sizes in one insertion")
     return ffi.new("char[]", b"".join(addresses) or b"\0")
