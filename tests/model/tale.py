@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Histories told by hand: a Program in its text form, then what happened, call by call, in the order of each node."""
+"""Histories told by hand: a Program in its text form, then what happened, call by call, in the order of each node.
+
+A wait ends by itself when a later step of its thread is told.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ class Tale:
         self.numbers = data.Numbering(self.program)
         self.steps = {step.name: (thread, step) for thread, step in self.program.steps()}
         self.events: list[h.AnyEvent] = []
+        self.ended: set[str] = set()
         self.finished = True
 
     def _add(self, what: type[h.AnyEvent], node: str, *fields: object, **named: object) -> Tale:
@@ -38,6 +42,14 @@ class Tale:
     def _of(self, name: str) -> tuple[str, p.AnyStep]:
         thread, step = self.steps[name]
         return thread.node, step
+
+    def _reach(self, name: str) -> None:
+        """The thread comes to a step: its waits before that have ended."""
+        for step in self.steps[name][0].steps:
+            if step.name == name:
+                return
+            if isinstance(step, p.Wait) and step.name not in self.ended:
+                self.waited(step.name)
 
     # -- bytes ------------------------------------------------------------------------------------------------------
     def by(self, name: str) -> bytes:
@@ -60,6 +72,7 @@ class Tale:
     def posted(self, *names: str, code: int = 0) -> Tale:
         """Calls returned."""
         for name in names:
+            self._reach(name)
             self._add(h.Posted, self._of(name)[0], name, code)
         return self
 
@@ -86,22 +99,26 @@ class Tale:
 
     def saw(self, name: str, content: bytes) -> Tale:
         """A load found bytes."""
+        self._reach(name)
         return self._add(h.Observed, self._of(name)[0], name, content)
 
     def did(self, *names: str) -> Tale:
         """Stores, reuses and closes took effect."""
         for name in names:
+            self._reach(name)
             self._add(h.Did, self._of(name)[0], name)
         return self
 
     def waited(self, name: str) -> Tale:
         """A wait ended with all it waited for."""
+        self.ended.add(name)
         return self._add(h.Waited, self._of(name)[0], name)
 
     def passed(self, index: int = 0) -> Tale:
         """Every thread that has the barrier left it."""
         for thread, step in self.program.steps():
             if isinstance(step, p.Barrier) and step.index == index:
+                self._reach(step.name)
                 self._add(h.Passed, thread.node, step.name, index)
         return self
 
@@ -116,6 +133,16 @@ class Tale:
     def source(self, name: str, content: bytes, **guards: bool) -> Tale:
         """What a source buffer held at the end."""
         return self._add(h.Content, self._of(name)[0], f"source:{name}", content, **guards)
+
+    def probed(self, a: str, b: str, *, arrived: bool = True) -> Tale:
+        """Both nodes tried a later message."""
+        self._add(h.Probed, a, b, arrived, 100)
+        return self._add(h.Probed, b, a, arrived, 100)
+
+    def died(self, node: str) -> Tale:
+        """The node crashed."""
+        self.finished = False
+        return self._add(h.Died, node, "crash")
 
     # -- judgement --------------------------------------------------------------------------------------------------
     def judgements(self) -> list[Judgement]:

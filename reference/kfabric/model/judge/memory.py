@@ -311,9 +311,11 @@ def _keep(
     writes = [piece for piece in verdict.allowed if isinstance(piece.update, Write)]
     if not verdict.allowed and kind != "read" and verdict.initial:
         tested.update(diagnosis.outside(memory.scene, glance.look.node))
-    if len(writes) + verdict.initial == 1 and writes and seen == writes[0].at(*run):
+    others = [start] * verdict.initial + [piece.at(*run) for piece in verdict.allowed if piece not in writes[:1]]
+    if writes and seen == writes[0].at(*run) and seen not in others:
         tested.update(_placed(memory.scene, writes[0]))
-    elif len(writes) > 1 or (writes and verdict.hidden):
+    everybody = [*verdict.allowed, *(older for older, _, _, _ in verdict.hidden if older is not None)]
+    if len({piece.update.name for piece in everybody if isinstance(piece.update, Write)}) > 1:
         tested.add("OFI-RMA-012")
     ledger.kept(*sorted(tested))
 
