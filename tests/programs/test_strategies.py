@@ -83,7 +83,7 @@ CASES = [
     if entry.needs <= end.caps and entry.where(end)
 ]
 QUICK = settings(
-    max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
 

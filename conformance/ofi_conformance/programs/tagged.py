@@ -84,7 +84,7 @@ def _overlapping(draw: DrawFn, guarantees: Guarantees) -> tuple[list[Message], l
         tag = st.one_of(tags(end), tags(end), st.none())
         slot = st.one_of(slot, slot, st.just(Slot(None)))
     wanted = draw(st.lists(tag, min_size=1, max_size=most))
-    slots, wanted = complete(draw(st.lists(slot, max_size=most)), wanted)
+    slots, wanted = complete(draw(st.lists(slot, min_size=1 if most > 1 else 0, max_size=most)), wanted)
     body = messages(guarantees, ("A", "B"), cap=MODEST)
     stream = [replace(draw(body), src="A", dst="B", tag=value) for value in wanted]
     return stream, slots
