@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from ofi_conformance import Road, programs, requirement
+from kfabric.api import ErrorCompletion, FabricError
+from ofi_conformance import Local, Road, programs, requirement
+from ofi_conformance.kit import Kit
 
 IDS = (
     "OFI-MR-005", "OFI-MR-006", "OFI-MR-007", "OFI-MR-008", "OFI-MR-009", "OFI-MR-010", "OFI-MR-011", "OFI-MR-012",
@@ -23,3 +25,44 @@ def test_violations(road: Road) -> None:
     """The same with other sizes, rights and operations."""
     if programs.attempts(road.end):
         road.check(programs.protection(road.guarantees))
+
+
+@requirement("OFI-MR-001", "OFI-MR-002")
+def test_addresses(road: Road) -> None:
+    """An address means what the registration mode says, or every access lands elsewhere."""
+    if programs.verbs(road.end):
+        road.run(programs.segments(road.guarantees))
+
+
+@requirement("OFI-MR-031")
+def test_key_of_the_neighbour(local: Local) -> None:
+    """Two tenants' regions may lie side by side; the key of one must not open the other."""
+    local.run(key_of_the_neighbour)
+
+
+def key_of_the_neighbour(kit: Kit) -> None:
+    """Two halves of one buffer, each a region; the key of the first with the address of the second."""
+    pair = kit.pair()
+    memory = kit.buffer(128, 0x11)
+    mine = kit.register(pair.b, memory, size=64)
+    kit.register(pair.b, memory, offset=64, size=64)
+    out, context = kit.buffer(8, 0x22), kit.context()
+    desc = kit.desc(pair.a, out)
+    refused = False
+    try:
+        kit.post(
+            pair.a.ep.write,
+            out.view,
+            addr=mine.remote(64),
+            key=mine.key,
+            desc=desc,
+            dest=pair.a.peer,
+            context=context,
+        )
+        refused = isinstance(kit.outcome(pair.a, context), ErrorCompletion)
+    except FabricError:
+        refused = True
+    kit.quiet()
+    untouched = memory.data[64:] == b"\x11" * 64
+    sentence = "the key of one region does not open the region beside it"
+    kit.check("OFI-MR-031", untouched, sentence, seen=f"refused: {refused}, {memory.data[64:72]!r}")
