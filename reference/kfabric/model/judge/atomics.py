@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .. import data
-from ..datatypes import SIZES
+from ..datatypes import SIZES, encode
 from ..history import Event
 from ..program import Atomic, AtomicKind
 from . import arithmetic, calls, linear
@@ -160,8 +160,8 @@ def _item(
         return Item(step.name, partial(_put, content), None, must)
     element.steps.append(step)
     at = (offset - step.target.offset) // size
-    operand = data.operand(step)[at * size : (at + 1) * size]
-    compare = data.compare(step)[at * size : (at + 1) * size]
+    operand = encode(step.datatype, step.operand[at : at + 1])
+    compare = encode(step.datatype, step.compare[at : at + 1])
     result = None
     performed = False
     if step.kind is not AtomicKind.BASE:
@@ -309,7 +309,7 @@ def _left(step: Atomic, item: Item, old: bytes, element: Element) -> set[str]:
     new = item.apply(old)
     size = len(element.start)
     at = (element.offset - step.target.offset) // size
-    compare = data.compare(step)[at * size : (at + 1) * size]
+    compare = encode(step.datatype, step.compare[at : at + 1])
     holds = arithmetic.holds(step.op, step.datatype, old, compare)
     ids = {"OFI-ATM-006"} if holds is not False else {"OFI-ATM-005"}
     reverse = arithmetic.holds(step.op, step.datatype, compare, old)
@@ -396,8 +396,8 @@ def _variants(element: Element, step: Atomic) -> list[tuple[list[str], Callable[
     """Ways in which an operation may have gone wrong, with the requirements they break."""
     size = len(element.start)
     at = (element.offset - step.target.offset) // size
-    operand = data.operand(step)[at * size : (at + 1) * size]
-    compare = data.compare(step)[at * size : (at + 1) * size]
+    operand = encode(step.datatype, step.operand[at : at + 1])
+    compare = encode(step.datatype, step.compare[at : at + 1])
 
     def swapped(target: bytes) -> bytes | None:
         """Compare and target exchanged: the operand where it should not be."""
