@@ -24,7 +24,7 @@ from .report.build import library_text, provider_text
 from .report.machine import tool
 from .requirements import Requirements
 from .road import Road
-from .run import Refusal, chosen, probe, specs_of
+from .run import Refusal, check_fault, chosen, probe, specs_of
 from .search import Plan
 from .settings import Settings
 from .stage import Stage
@@ -105,6 +105,7 @@ def prepare(path: Path, settings: Settings, requirements: Requirements, *, targe
     if not asked:
         raise Refusal(f"{path} names no target; give one with --target", Exit.USAGE)
     settings = settings_for(settings, evidence, asked)
+    check_fault(settings.fault)
     try:
         found = probe(settings, specs_of(settings))
     except NothingToJudge as error:

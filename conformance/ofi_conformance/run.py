@@ -7,6 +7,7 @@ Raises ``Refusal`` with one sentence and an exit code for everything that can be
 from __future__ import annotations
 
 import datetime
+import difflib
 import signal
 import time
 import traceback
@@ -72,6 +73,14 @@ def chosen(found: list[Configuration], names: Sequence[str]) -> list[Configurati
     return [item for item in found if str(item) in names or item.name in names]
 
 
+def check_fault(name: str) -> None:
+    """Raise Refusal for a fault that nobody can plant."""
+    if name and name not in implemented():
+        near = difflib.get_close_matches(name, implemented(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Refusal(f"no fault is called {name}{hint}; 'ofi-conform faults' lists them", Exit.USAGE)
+
+
 class Run:
     """A run that was found to be possible."""
 
@@ -89,6 +98,7 @@ class Run:
             raise Refusal(str(error), Exit.INCONCLUSIVE) from error
         except (WaiverError, OutputError) as error:
             raise Refusal(str(error), Exit.USAGE) from error
+        check_fault(settings.fault)
         self.specs = specs_of(settings)
         self.waiving = Waiving(waivers, settings.target, datetime.date.today())
         self.ledger = Ledger()
