@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -33,6 +34,7 @@ from kfabric.model.program import Program, Recv, Send, Write
 from ofi_conformance.configuration import Configuration
 from ofi_conformance.executor import Bounds, ProgramError
 from ofi_conformance.executor.run import DRIVEN
+from ofi_conformance.nodes.evidence import left_behind
 from ofi_conformance.session import Session
 
 from .conftest import BUNDLED
@@ -56,8 +58,11 @@ def opened(clean: None, chosen: Choose) -> Iterator[Open]:
 
     yield make
     for session in sessions:
+        nodes = list(session._nodes.values())
         session.close()
         assert session.incidents == []
+        assert not [name for node in nodes for name in left_behind(node.pid)]
+        assert not [node for node in nodes if Path(node._directory).exists()]
 
 
 def events(history: History, kind: type[E]) -> list[E]:
@@ -528,7 +533,7 @@ def _later(seconds: float, pid: int, number: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGSTOP])
 @pytest.mark.parametrize("victim", ["A", "B"])
 def test_a_node_that_dies_ends_the_run_and_not_the_session(opened: Open, number: int, victim: str) -> None:
-    session = opened("shm", bounds=Bounds(wait=1.0, hang=1.0))
+    session = opened("shm", bounds=Bounds(wait=1.0, hang=1.0, silence=1.0))
     session.run(parse(MESSAGES))
     _later(0.3, session._nodes[victim].pid, number)
     history = session.run(parse(SLOW))
@@ -539,6 +544,39 @@ def test_a_node_that_dies_ends_the_run_and_not_the_session(opened: Open, number:
     assert events(history, Posted)
     assert session.statistics.deaths == 1
     assert_sound(parse(MESSAGES), session.run(parse(MESSAGES)))
+
+
+def hang_in_a_send(name: str) -> None:
+    """In node A: the call that posts the operation of that name never returns."""
+    from ofi_conformance.executor.posting import Op, Posting
+    from ofi_conformance.nodes.agent import current
+    from ofi_conformance.nodes.intent import call_text
+
+    bind = Posting.bind
+
+    def hanging(self: Posting, op: Op) -> None:
+        bind(self, op)
+        if op.name == name:
+            op.post = hang
+
+    def hang() -> None:
+        current().intents.slot.announce(call_text("Endpoint.send"))
+        time.sleep(60)
+
+    Posting.bind = hanging  # type: ignore[method-assign]
+
+
+def test_a_call_that_does_not_return(opened: Open) -> None:
+    session = opened("shm", bounds=Bounds(hang=1.0))
+    session.run(parse(MESSAGES))
+    session._nodes["A"].call(hang_in_a_send, "s1")
+    began = time.monotonic()
+    history = session.run(parse(LOST))
+    assert time.monotonic() - began < 20, "not only after the bounds of all that wait for it"
+    (died,) = events(history, Died)
+    assert (died.node, died.how, died.intent) == ("A", "hang", "Endpoint.send in s1")
+    assert "in hang" in died.trace
+    assert [event.op for event in history.of("B") if isinstance(event, Posted)] == ["r1", "r2"]
 
 
 def where_am_i() -> int:

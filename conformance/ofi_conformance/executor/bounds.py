@@ -27,13 +27,20 @@ class Bounds:
     """For the probe message that follows."""
     connect: float = 10.0
     """For endpoints to be opened, connected and inserted."""
-    hang: float = 15.0
+    hang: float = 5.0
+    """Inside one provider call, none of which blocks for long: the node is stopped."""
+    silence: float = 15.0
     """Without a word, beyond ``wait``, from a node that is not waiting for others: it is stopped."""
 
     def short(self) -> Bounds:
         """Bounds for shrinking, where most runs fail; what they find is confirmed with the full ones."""
         return dataclasses.replace(
-            self, wait=self.wait / 5, after=self.after / 5, stall=self.stall / 5, probe=self.probe / 2
+            self,
+            wait=self.wait / 5,
+            after=self.after / 5,
+            stall=self.stall / 5,
+            probe=self.probe / 2,
+            hang=self.hang / 2,
         )
 
     def to_plain(self) -> dict[str, Any]:

@@ -43,8 +43,7 @@ class Recorder:
         self.ops: dict[str, Op] = {}
         self.by_context: dict[int, Op] = {}
         self.notes: list[str] = []
-        self.bounded = False
-        """A bound has been met on this node: the next ones are shorter."""
+        self._bound = bounds.wait
         self.strays = 0
         self.remote_data = 0
         self.muted = False
@@ -186,4 +185,8 @@ class Recorder:
 
     def bound(self) -> float:
         """Seconds to wait for what is owed."""
-        return self.bounds.after if self.bounded else self.bounds.wait
+        return self._bound
+
+    def met_bound(self) -> None:
+        """A bound was met on this node: the next ones are shorter, and shorter each time."""
+        self._bound = min(self.bounds.after, max(self._bound / 2, self.bounds.after / 16))

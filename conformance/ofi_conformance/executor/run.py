@@ -18,10 +18,13 @@ from kfabric.model.history import AnyEvent, Died, History, Waited
 from kfabric.model.program import Atomic, AtomicKind, Barrier, OpMark, Program, Read, Recv, Send, Write
 
 from ..nodes import Call, Mailbox, Node, NodeDied, RemoteFailure
+from ..nodes.node import Word
 from .bounds import Bounds
 from .events import build
 from .legality import connected_ports, peers_of, violates
 
+_LOOK = 0.5
+"""Seconds of silence after which to look whether a node still makes calls."""
 Pair = tuple[tuple[str, int], tuple[str, int]]
 """Two ports of different nodes of the Program."""
 
@@ -57,7 +60,7 @@ class Run:
         self._nodes = nodes
         self._mailbox = mailbox
         self._bounds = bounds
-        self._silence = bounds.hang + bounds.wait
+        self._silence = bounds.silence + bounds.wait
         self._dgram = dgram
         self._connected = connected
         self._automatic = automatic
@@ -73,6 +76,8 @@ class Run:
         self._reports: dict[str, dict[str, Any]] = {}
         self._reasons: list[str] = []
         self._failed: list[str] = []
+        self._pulses: dict[str, tuple[bytes | None, float]] = {}
+        """The provider call that each node is in, and since when it has been seen there."""
         self._receives = {step.name for _, step in program.operations() if isinstance(step, Recv)}
 
     def go(self) -> Outcome:
@@ -80,7 +85,7 @@ class Run:
         document = codec.dumps(self._program)
         roles = {name: node.name for name, node in self._nodes.items()}
         bounds = self._bounds.to_plain()
-        whole = self._bounds.hang * 1000
+        whole = self._bounds.silence * 1000
         try:
             for name, node in self._nodes.items():
                 self._calls[name] = node.start(
@@ -106,11 +111,7 @@ class Run:
 
     def _hear(self, waiting: set[str], kinds: set[str]) -> tuple[str, Any]:
         """The next word of any of the nodes that owe one. A node that is silent too long is stopped."""
-        mine = set(self._nodes.values())
-        found = self._mailbox.take(self._silence, lambda node, word: node in mine)
-        if found is None:
-            raise self._nodes[sorted(waiting)[0]].bury(hang=True)
-        node, (kind, content) = found
+        node, (kind, content) = self._take(waiting)
         name = self._name(node)
         if kind == "said" and content[0] == "stuck":
             if self._may_help and not self._helped:
@@ -125,6 +126,24 @@ class Run:
             assert content[0] in kinds, f"{name} said {content[0]}, expected one of {kinds}"
             return name, content
         raise AssertionError(f"{name} ended its run too early")
+
+    def _take(self, waiting: set[str], nodes: set[Node] | None = None) -> tuple[Node, Word]:
+        """The next word of the nodes; one that hangs in a provider call, or is silent too long, is stopped."""
+        wanted = nodes or set(self._nodes.values())
+        began = time.monotonic()
+        while True:
+            found = self._mailbox.take(_LOOK, lambda node, word: node in wanted)
+            if found is not None:
+                return found
+            now = time.monotonic()
+            for name in sorted(waiting):
+                pulse = self._nodes[name].pulse()
+                before, since = self._pulses.get(name, (None, now))
+                if pulse is None or pulse != before:
+                    since = now
+                self._pulses[name] = pulse, since
+                if now - since > self._bounds.hang or now - began > self._silence:
+                    raise self._nodes[name].bury(hang=True)
 
     def _gather(self, kind: str) -> dict[str, Any]:
         """One word of that kind from every node."""
@@ -302,12 +321,8 @@ class Run:
 
     def _drain(self, name: str, node: Node) -> None:
         """Words of a node that was told to stop, up to its answer."""
-        deadline = time.monotonic() + self._bounds.hang
         while True:
-            found = self._mailbox.take(deadline - time.monotonic(), lambda other, word: other is node)
-            if found is None:
-                raise node.bury(hang=True)
-            kind, content = found[1]
+            _, (kind, content) = self._take({name}, {node})
             if kind == "ended":
                 raise node.bury()
             if kind == "said" and isinstance(content[-1], list | tuple):

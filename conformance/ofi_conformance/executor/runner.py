@@ -216,7 +216,7 @@ class Runner(Recorder):
             began = began or now
             self.cry(began, op.name)
             if now > began + self.bound():
-                self.bounded = True
+                self.met_bound()
                 break
             code = 0
             retries += 1
@@ -245,7 +245,8 @@ class Runner(Recorder):
         else:
             missing = yield from self._wait_queues(ops, began, blocking=by is WaitBy.SREAD)
         bounded = bool(missing)
-        self.bounded = self.bounded or bounded
+        if bounded:
+            self.met_bound()
         self.record("waited", step.name, tuple(missing), bounded)
 
     def _means(self, by: WaitBy, ops: list[Op]) -> WaitBy:

@@ -22,14 +22,16 @@ _SHM = Path("/dev/shm")
 
 def read(directory: str) -> dict[str, bytes]:
     """Intents, and the ends of trace and log."""
-    found = {}
-    for name in (INTENTS, TRACE, LOG):
-        try:
-            content = (Path(directory) / name).read_bytes()
-        except OSError:
-            content = b""
-        found[name] = content if name == INTENTS else content[-_TAIL:]
-    return found
+    found = {name: read_file(directory, name) for name in (INTENTS, TRACE, LOG)}
+    return {name: content if name == INTENTS else content[-_TAIL:] for name, content in found.items()}
+
+
+def read_file(directory: str, name: str) -> bytes:
+    """One of the files, empty when it is not there."""
+    try:
+        return Path(directory, name).read_bytes()
+    except OSError:
+        return b""
 
 
 def remove(directory: str) -> None:

@@ -2,9 +2,9 @@
 """Intents: what a node was about to ask of its provider, kept where the node's death does not reach.
 
 A node announces every provider call in a small shared file before it makes it, and says when the call has come back.
-The file is mapped, so an announcement is a few bytes copied; the kernel keeps it when the process is gone. One slot
-per thread: state byte, the call, the step of the Program (or case) it serves, the call's arguments where they are
-cheap to tell.
+The file is mapped, so an announcement is a few bytes copied; the kernel keeps it when the process is gone. One slot per
+thread: state byte, number of calls so far, the call, the step of the Program (or case) it serves, the call's arguments
+where they are cheap to tell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 _SLOTS = 32
 _SLOT = 512
-_STATE, _CALL, _STEP, _ARGS = 0, 8, 72, 136
+_STATE, _COUNT, _CALL, _STEP, _ARGS = 0, 4, 8, 72, 136
 _CALL_SIZE, _STEP_SIZE, _ARGS_SIZE = _STEP - _CALL, _ARGS - _STEP, _SLOT - _ARGS
 _NO_ARGS = bytes(_ARGS_SIZE)
 
@@ -29,17 +29,20 @@ def call_text(text: str) -> bytes:
 class Slot:
     """The part of the file that one thread writes."""
 
-    __slots__ = ("_base", "_memory")
+    __slots__ = ("_base", "_count", "_memory")
 
     def __init__(self, memory: mmap.mmap | bytearray, base: int) -> None:
         self._memory = memory
         self._base = base
+        self._count = 0
 
     def announce(self, call: bytes) -> None:
         """Say that ``call`` (from ``call_text``) is about to be made."""
-        base = self._base
-        self._memory[base + _CALL : base + _STEP] = call
-        self._memory[base] = 1
+        base, memory = self._base, self._memory
+        self._count = count = (self._count + 1) & 0xFFFFFFFF
+        memory[base + _CALL : base + _STEP] = call
+        memory[base + _COUNT : base + _CALL] = count.to_bytes(4, "little")
+        memory[base] = 1
 
     def announce_with(self, call: bytes, args: str) -> None:
         """The same with a word about the arguments; for calls that are not on the data path."""
@@ -118,3 +121,10 @@ def read_intents(content: bytes) -> list[Intent]:
         if text[0]:
             found.append(Intent(text[0], text[1], text[2], content[base + _STATE] == 1))
     return sorted(found, key=lambda intent: not intent.inside)
+
+
+def pulse(content: bytes) -> bytes | None:
+    """Something that changes with every call, or None while no thread is inside one."""
+    heads = [content[base : base + _CALL] for base in range(0, len(content) - _SLOT + 1, _SLOT)]
+    inside = [head for head in heads if head[_STATE] == 1]
+    return b"".join(inside) or None

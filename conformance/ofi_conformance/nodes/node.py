@@ -25,7 +25,7 @@ from typing import Any
 import execnet
 
 from . import evidence
-from .intent import Intent, read_intents
+from .intent import Intent, pulse, read_intents
 
 _GROUP = execnet.Group()
 _BOOT = "from ofi_conformance.nodes.agent import serve; serve(channel, *channel.receive())"
@@ -294,6 +294,12 @@ class Node:
         if kind == "failed":
             raise RemoteFailure(self.name, content[1])
         return content[1]
+
+    def pulse(self) -> bytes | None:
+        """Something that changes with every provider call; None while the node is inside none, or far away."""
+        if not self.spec.local:
+            return None
+        return pulse(evidence.read_file(self._directory, evidence.INTENTS))
 
     # -- ending -----------------------------------------------------------------------------------------------------
     def bury(self, hang: bool = False) -> NodeDied:
