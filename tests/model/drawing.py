@@ -23,10 +23,8 @@ def guarantees(dice: random.Random, share: float | None = None) -> Guarantees:
     caps = set(LITMUS.caps) | {name for name in ("SOURCE", "DIRECTED_RECV") if dice.random() < 0.5}
     if dice.random() < 0.3:
         caps.discard("FENCE")
-    flags = {
-        name for name in ("COMPLETION", dice.choice(["DELIVERY_COMPLETE", "INJECT_COMPLETE", "TRANSMIT_COMPLETE"]))
-    }
-    flags = {name for name in flags if dice.random() < 0.4}
+    level = dice.choice(["DELIVERY_COMPLETE", "INJECT_COMPLETE", "TRANSMIT_COMPLETE"])
+    flags = {name for name in ("COMPLETION", level) if dice.random() < 0.4}
     sizes = [dice.choice([0, 4, 8, 16, UNLIMITED, UNLIMITED]) for _ in range(3)]
     end = replace(
         LITMUS,
@@ -212,7 +210,10 @@ class Drawing:
             columns.append((dice.choice(self.nodes), 1))
         steps: dict[tuple[str, int], list[p.AnyStep]] = {column: [] for column in columns}
         weights = {
-            "messages": (5, 5, 1, 0, 0, 1), "memory": (1, 1, 5, 3, 0, 3), "atomics": (1, 1, 0, 1, 6, 1), "mixed": (3, 3, 3, 2, 2, 2),
+            "messages": (5, 5, 1, 0, 0, 1),
+            "memory": (1, 1, 5, 3, 0, 3),
+            "atomics": (1, 1, 0, 1, 6, 1),
+            "mixed": (3, 3, 3, 2, 2, 2),
         }[self.taste]  # fmt: skip
         makers = (self.send, self.recv, self.write, self.read, self.atomic, self.local)
         rounds = dice.randrange(1, 4)

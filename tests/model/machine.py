@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from kfabric.model import data
 from kfabric.model import history as h
@@ -218,7 +219,7 @@ class Machine:
                 cuts = list(range(0, place.size + 1, unit))
             elif place.size > 1 and self.random.random() < 0.7:
                 cuts.insert(1, self.random.randrange(1, place.size))
-            for first, last in zip(cuts, cuts[1:], strict=False):
+            for first, last in pairwise(cuts):
                 part = p.Location(place.node, place.region, place.offset + first, last - first)
                 flight.chunks.append(Chunk(part, at + first))
             at += place.size
@@ -748,9 +749,9 @@ class Runner:
     def _all_arrived(self, index: int) -> bool:
         for other in self.machine.threads:
             for place, step in enumerate(other.thread.steps):
-                if isinstance(step, p.Barrier) and step.index == index:
-                    if not (other.at > place or (other.at == place and other.arrived)):
-                        return False
+                mine = isinstance(step, p.Barrier) and step.index == index
+                if mine and not (other.at > place or (other.at == place and other.arrived)):
+                    return False
         return True
 
     def _leave(self) -> None:
