@@ -185,7 +185,7 @@ def _memory_kept(scene: Scene, step: Write | Read | Atomic, ledger: Ledger) -> N
         there = data.initial(region)[place.offset : place.offset + place.size]
         same = [at for at, (a, b, c) in enumerate(zip(mine, there, fill, strict=False)) if a == b and a != c]
         # filling the buffer with one byte discloses nothing, wherever that byte may be found
-        if len(same) >= min(_NEAR, place.size) and len({there[at] for at in same}) >= min(2, place.size):
+        if len(same) >= _NEAR and len({there[at] for at in same}) > 1:
             then = f"{step.name} was refused, so none of the target's bytes come into its buffer."
             however = f"However {len(same)} of them did."
             ledger.broken(["OFI-MR-015"], [scene.say(step.name)], then, however, [final])

@@ -77,6 +77,8 @@ def _local(scene: Scene, arrivals: Arrivals, counted: Counted, ledger: Ledger) -
             ledger.kept(*ids)
     elif counted.value == most:
         ledger.kept(*ids, "OFI-CNT-009")
+    elif any(entry.node == counted.node for entry in scene.stray_failed) or _may_fail(scene, fine):
+        return  # some may have failed, and no entry says which
     elif scene.history.finished:
         then = f"{most} operations of {counted.node} count as {counted.counter}, whether they report or not."
         however = f"However the counter showed {counted.value}"
@@ -89,6 +91,16 @@ def _local(scene: Scene, arrivals: Arrivals, counted: Counted, ledger: Ledger) -
             ledger.open([*ids, "OFI-CNT-009"], let, then, f"{however}.", events)
     _errors(scene, counted, mine, failed, ledger)
     _wrong_kind(scene, counted, mine, ledger)
+
+
+def _may_fail(scene: Scene, steps: list[Operation]) -> bool:
+    """Some operation without entry may have been refused."""
+    for step in steps:
+        if isinstance(step, Send | Recv) or scene.succeeded(step.name):
+            continue
+        if scene.breach(step) is not None or scene.doubtful(step):
+            return True
+    return False
 
 
 def _may_count(scene: Scene, arrivals: Arrivals, recv: Recv) -> bool:

@@ -177,6 +177,9 @@ def _lost(scene: Scene, arrivals: Arrivals, owing: Owing, ledger: Ledger) -> Non
 
 def _free(scene: Scene, arrivals: Arrivals, recvs: list[Recv], sends: list[Send], message: Send) -> Recv | None:
     """A receive that nothing else can have taken: it reports, has no entry, and its buffer is as it was."""
+    silent = (recv for recv in recvs if not calls.reports(recv, scene.end(recv.name)))
+    if not message.size and any(accepts(scene, recv, message) for recv in silent):
+        return None  # an empty message leaves no trace there
     for recv in recvs:
         if recv.name in arrivals.found or scene.errored(recv.name) or not accepts(scene, recv, message):
             continue

@@ -300,6 +300,9 @@ def _overtaken(endpoint: Endpoint, graph: Graph, holds: dict[str, str], ledger: 
         return
     there = set(holds.values())
     unknown = [recv for recv in endpoint.recvs if recv.name not in holds]
+    guessed = {
+        name: holds[name] for name, a in endpoint.arrivals.found.items() if name in holds and len(a.candidates) > 1
+    }
     for message in endpoint.sends:
         if message.name in there or scene.errored(message.name) or not scene.accepted(message.name):
             continue
@@ -313,6 +316,8 @@ def _overtaken(endpoint: Endpoint, graph: Graph, holds: dict[str, str], ledger: 
             path = graph.path(message.name, holds[recv.name])
             if path is None or _elsewhere(endpoint, graph, holds, unknown, message):
                 continue
+            if recv.name in guessed or {part.second for part in path} & set(guessed.values()):
+                continue  # bytes alone do not tell which message that is
             ids = sorted({name for part in path for name in part.ids if not part.posting})
             if not ids:
                 ids = ["OFI-MSG-007"] if message.tag is None else ["OFI-TAG-002"]
