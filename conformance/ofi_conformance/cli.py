@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     providers.add_argument("-v", "--verbose", action="store_true", help="every attribute of every configuration")
     providers.add_argument("target", nargs="*", metavar="TARGET", help="only these")
 
-    judge = commands.add_parser("judge", help="decide a failure file again, offline")
+    judge = commands.add_parser("judge", help="decide a failure file again, or a litmus text, offline")
     judge.add_argument("file", type=Path, metavar="FILE")
     judge.add_argument("--explain", action="store_true", help="tell the time line and every judgement")
 

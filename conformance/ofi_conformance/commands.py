@@ -14,7 +14,7 @@ from kfabric.model import notation
 from kfabric.model.evidence import Evidence
 from kfabric.model.verdict import Finding, Judgement
 
-from . import everything, offline, schemas
+from . import everything, litmus, offline, schemas
 from . import replay as again
 from .catalogue import SelectionError, collect, select
 from .cli import settings_of
@@ -190,8 +190,10 @@ def _provider(target: str, *, verbose: bool) -> None:
 
 
 def judge(words: argparse.Namespace) -> Exit:
-    """Decide a file again."""
+    """Decide a file again, or answer the conditions of a litmus text."""
     console = make_console()
+    if litmus.is_text(words.file):
+        return _litmus(litmus.decide(words.file), words.explain)
     ruling = offline.rule(words.file)
     evidence = ruling.evidence
     title = [evidence.requirement or "no requirement", f"{evidence.target} {evidence.configuration}", evidence.provider]
@@ -218,6 +220,25 @@ def judge(words: argparse.Namespace) -> Exit:
         Text(f"{len(ruling.broken)} broken, {kept} kept, of {len(ruling.judgements)} put to the test", "bold")
     )
     return ruling.code
+
+
+def _litmus(found: litmus.Litmus, explain: bool) -> Exit:
+    """Tell what the specification says of the outcomes of a text."""
+    console = make_console()
+    console.print(Text(notation.render(found.program)))
+    for condition, answer in found.answers:
+        agreed = condition.expected is answer.outcome
+        by = f" by {', '.join(answer.by)}" if answer.by else ""
+        held = "" if agreed else f"  (the text holds it {condition.expected.value})"
+        console.print(Text(f"  {ICONS['PASS' if agreed else 'FAIL']} {answer.outcome.name}{by}{held}"))
+        if answer.explanation is not None and (explain or not agreed):
+            for line in (*answer.explanation.let, answer.explanation.then, answer.explanation.however):
+                console.print(Text(f"      {line}"))
+        if answer.witness and explain:
+            console.print(Text(f"      {answer.witness}"))
+    if not found.answers:
+        console.print(Text("the text names no outcome: add a line such as 'forbidden L = 0'"))
+    return found.code
 
 
 def _judgement(each: Judgement) -> None:
