@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What every test of the project runs under.
 
-Decides three things. Time never decides a test: Hypothesis has no deadline. What is long is marked ``release`` and runs
-with ``--release``; without it such a test is deselected, not skipped. And a skip is a promise that the machine lacks
-something: where everything was installed on purpose (``KFABRIC_NO_SKIPS=1``, as CI does) a skip is a failure, unless
-``MAY_SKIP`` names what no package can install.
+Decides three things. Time never decides a test: Hypothesis has no deadline, and draws the same examples every day. What
+is long is marked ``release`` and runs with ``--release``, which also draws more and at random; without it such a test is
+deselected, not skipped. And a skip is a promise that the machine lacks something: where everything was installed on
+purpose (``KFABRIC_NO_SKIPS=1``, as CI does) a skip is a failure, unless ``MAY_SKIP`` names what no package can install.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ MAY_SKIP: dict[str, str] = {}
 # A library that libfabric brings along would answer a crash with exit status 1 and a file in the current directory.
 os.environ.setdefault("IPATH_NO_BACKTRACE", "1")
 
-hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("tests")
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("release", deadline=None, print_blob=True, max_examples=500)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Not --hypothesis-seed: it would also reach the searches of the suite under test, which have seeds of their own.
+    hypothesis.settings.load_profile("release" if config.getoption("--release") else "tests")
     config.addinivalue_line("markers", "release: too long for every day; runs with --release (make release)")
 
 
