@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What every test of the project runs under.
 
-Decides three things. Time never decides a test: Hypothesis has no deadline, and draws the same examples every day. What
-is long is marked ``release`` and runs with ``--release``, which also draws more and at random; without it such a test is
-deselected, not skipped. And a skip is a promise that the machine lacks something: where everything was installed on
-purpose (``KFABRIC_NO_SKIPS=1``, as CI does) a skip is a failure, unless ``MAY_SKIP`` names what no package can install.
+Decides three things. Time never decides a test: Hypothesis has no deadline, and draws the same examples every day.
+What is long is marked ``release`` and runs with ``--release``, which also draws more and at random; without it such a
+test is deselected, not skipped. And a skip is a promise that the machine lacks something: where everything was installed
+on purpose (``KFABRIC_NO_SKIPS=1``, as CI does) a skip is a failure, unless ``MAY_SKIP`` names what no package installs.
 """
 
 from __future__ import annotations
