@@ -78,16 +78,15 @@ def check_fault(name: str) -> None:
     if name and name not in implemented():
         near = difflib.get_close_matches(name, implemented(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Refusal(f"no fault is called {name}{hint}; 'ofi-conform faults' lists them", Exit.USAGE)
+        raise Refusal(f"there is no fault called {name!r}{hint}; 'ofi-conform faults' lists them", Exit.USAGE)
 
 
 class Run:
     """A run that was found to be possible."""
 
     def __init__(self, settings: Settings, requirements: Requirements | None = None) -> None:
+        check_fault(settings.fault)
         self.settings = settings
-        if settings.fault and settings.fault not in implemented():
-            raise Refusal(f"there is no fault called {settings.fault!r}; 'ofi-conform faults' lists them", Exit.USAGE)
         self.requirements = requirements or all_requirements()
         self.catalogue: Catalogue = collect(settings.cases)
         try:
@@ -98,7 +97,6 @@ class Run:
             raise Refusal(str(error), Exit.INCONCLUSIVE) from error
         except (WaiverError, OutputError) as error:
             raise Refusal(str(error), Exit.USAGE) from error
-        check_fault(settings.fault)
         self.specs = specs_of(settings)
         self.waiving = Waiving(waivers, settings.target, datetime.date.today())
         self.ledger = Ledger()

@@ -58,7 +58,11 @@ def test_schema_lists_its_names(conform: Conform) -> None:
         (["run", "libfabric:tcp", "--examples", "0"], 254, "argument --examples"),
         (["run", "libfabric:tcp", "--waivers", "none.toml"], 254, "cannot read waivers none.toml: No such file"),
         (["run", "libfabric:tcp", "--out", "/proc/nothing"], 254, "cannot write the report to /proc/nothing"),
-        (["run", "libfabric:tcp", "--fault", "nothing-of-the-kind"], 254, "no fault is called nothing-of-the-kind"),
+        (
+            ["run", "libfabric:tcp", "--fault", "nothing-of-the-kind"],
+            254,
+            "there is no fault called 'nothing-of-the-kind'",
+        ),
         (["explain", "OFI-RMA-O01"], 2, "no requirement is called OFI-RMA-O01; did you mean OFI-RMA-"),
         (["list", "nothing"], 2, "nothing is called 'nothing'"),
         (["schema", "nothing"], 254, "no schema is called nothing; there are"),

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from ofi_conformance import evidence as files
+from ofi_conformance.catalogue import Selection
 from ofi_conformance.report import console as printing
 from ofi_conformance.report.html import index
 from ofi_conformance.report.write import OutputError, prepare, write
@@ -202,6 +203,17 @@ def test_the_console_tells_rows_failures_and_a_summary(record: dict[str, Any]) -
     assert "error of the suite, not of the provider" in text
     assert "waiver matched nothing: OFI-RMA-001" in text
     assert "8 requirements: 1 pass, 1 not supported, 1 waived, 2 inconclusive, 1 error, 2 fail" in text
+
+
+def test_what_is_broken_outside_a_selection_is_named_and_does_not_decide(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    result = samples.result(tmp_path, troubles=False)
+    result.selection = Selection(ids=frozenset({"OFI-RMA-001"}))
+    record = write(result)
+    assert verdicts(record) == {"001": "PASS"}
+    assert record["outside"] == ["OFI-RMA-002", "OFI-RMA-010"]
+    assert record["failures"] == []
+    assert record["exit"] == 0
 
 
 def test_a_directory_that_cannot_be_written_is_found_first(tmp_path: Path) -> None:
