@@ -3,8 +3,8 @@
 
 Decides three things. Time never decides a test: Hypothesis has no deadline, and draws the same examples every day.
 What is long is marked ``release`` and runs with ``--release``, which also draws more and at random; without it such a
-test is deselected, not skipped. And a skip is a promise that the machine lacks something: where everything was installed
-on purpose (``KFABRIC_NO_SKIPS=1``, as CI does) a skip is a failure, unless ``MAY_SKIP`` names what no package installs.
+test is deselected, not skipped. And a skip is a promise that the machine lacks something: where all was installed on
+purpose (``KFABRIC_NO_SKIPS=1``, as CI does) a skip is a failure, unless ``MAY_SKIP`` names what no package installs.
 """
 
 from __future__ import annotations
