@@ -59,7 +59,7 @@ def flooded_sender(kit: Kit) -> None:
 
     if not kit.drive(drained, bound=10.0):
         raise Bound(
-            f"{len(pair.b.completions)} messages, {len(pair.a.completions)} completions of {len(taken)} within the bound"
+            f"{len(pair.b.completions)} messages, {len(pair.a.completions)} completions of {len(taken)} by the bound"
         )
     if refusal is not None:
         again, context = kit.buffer(64, 0x56), kit.context()

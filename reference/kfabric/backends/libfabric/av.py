@@ -126,7 +126,7 @@ def _handles(count: int) -> Any:
 
 
 def _joined(addresses: Sequence[bytes]) -> Any:
-    """Raw addresses one behind the other, as the C call takes them. Only strings, which end with NUL, differ in size."""
+    """Raw addresses one behind the other, as the C call takes them. Only strings, ended by NUL, differ in size."""
     if len({len(address) for address in addresses}) > 1 and not all(address.endswith(b"\0") for address in addresses):
         raise UsageError("addresses of different sizes in one insertion")
     return ffi.new("char[]", b"".join(addresses) or b"\0")
