@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pytest
 
+from ofi_conformance.configuration import NothingToJudge, survey
 from ofi_conformance.faults.catalogue import catalogue
 from ofi_conformance.faults.show import attempt
 from ofi_conformance.faults.trial import Budget, Outcome, Trials
@@ -20,6 +21,10 @@ LARGE = 40
 
 
 def tried(budget: Budget, plain_runs: int) -> dict[str, Outcome]:
+    try:
+        survey()
+    except NothingToJudge as error:
+        pytest.skip(str(error))
     found = attempt(list(catalogue().values()), Trials(budget, plain_runs))
     return {outcome.entry.name: outcome for outcome in found}
 
