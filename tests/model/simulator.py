@@ -131,59 +131,64 @@ class Simulator:
         assert flow.target is not None
         return self.promised.order(flow.source.node, flow.target.node)
 
-    def in_data_order(self, first: Flow, second: Flow) -> bool:
-        """The later of two accesses acts behind the earlier one on the bytes of both."""
+    def held(self, time: float, bound: float, fault: str) -> float:
+        """A time, not before a bound, unless that is the promise that is broken here."""
+        if self.fault == fault and self.dice.random() < 0.8:
+            self.struck += time < bound
+            return time
+        return max(time, bound)
+
+    def data_order(self, first: Flow, second: Flow) -> str:
+        """RAW, WAR or WAW if the later of two accesses acts behind the earlier one on the bytes of both."""
         letters = ["R" if isinstance(f.step, p.Read) else "W" for f in (second, first)]
         name = f"{letters[0]}A{letters[1]}"
         if name == "RAR" or not {name, f"RMA_{name}"} & self.orders(second):
-            return False
+            return ""
         assert second.target is not None
         ends = [self.promised.end(ref.node) for ref in (second.source, second.target)]
         limit = min(getattr(end, f"max_order_{name.lower()}_size") for end in ends)
-        within = limit == UNLIMITED or max(first.step.size, second.step.size) < limit  # type: ignore[union-attr]
-        return within and not self.strikes(f"no {name}")
+        within = limit == UNLIMITED or max(_size(first.step), _size(second.step)) < limit
+        return name if within else ""
 
-    def bound(self, flow: Flow, part: Part) -> float:
-        """When a part of an access may act at the earliest."""
-        found = 0.0
+    def act_at(self, flow: Flow, part: Part, time: float) -> float:
+        """When a part of an access acts, if drawn for ``time``."""
         for other in self.before(flow):
             if isinstance(other.step, p.Send) or other.refused:
                 continue
-            if self.fenced(other, flow) and not self.strikes("no fence"):
-                found = max(found, other.last)
-            elif any(_meet(part, each) for each in other.parts) and self.in_data_order(other, flow):
-                found = max([found, *(each.time for each in other.parts if _meet(part, each))])
-        return found
+            if self.fenced(other, flow):
+                time = self.held(time, other.last, "no fence")
+            same = [each.time for each in other.parts if _meet(part, each)]
+            name = self.data_order(other, flow) if same else ""
+            if name:
+                time = self.held(time, max(same), f"no {name}")
+        return time
 
-    def bound_notice(self, flow: Flow) -> float:
-        """When the target may be told at the earliest."""
-        if self.strikes("early notice"):
-            return 0.0
-        found = flow.last
+    def told_at(self, flow: Flow, time: float) -> float:
+        """When the target is told, if drawn for ``time``."""
+        if isinstance(flow.step, p.Write):
+            time = self.held(time, flow.last, "early notice")
         bit = {"SAW"} if isinstance(flow.step, p.Send) else {"WAW", "RMA_WAW"}
+        chain = [*self.before(flow), flow]
         for other in self.before(flow):
-            if isinstance(other.step, p.Write):
-                lifted = any(
-                    "FENCE" in f.flags and f.level >= DELIVERY and f.number > other.number
-                    for f in [*self.before(flow), flow]
-                )
-                if (bit & self.orders(flow) and not self.strikes("no SAW")) or (
-                    lifted and not self.strikes("no fence")
-                ):
-                    found = max(found, other.last)
-        return found
+            if not isinstance(other.step, p.Write):
+                continue
+            if any(f.fenced and f.level >= DELIVERY and f.number > other.number for f in chain):
+                time = self.held(time, other.last, "no fence")
+            if bit & self.orders(flow):
+                time = self.held(time, other.last, "no SAW")
+        return time
 
-    def bound_done(self, flow: Flow) -> float:
-        """When the operation may be complete at the earliest."""
-        found = 0.0
-        if flow.level >= DELIVERY and not self.strikes("early delivery"):
-            found = max(found, flow.last)
-        if isinstance(flow.step, p.Read) and not self.strikes("early read"):
-            found = max(found, flow.last)
-        if "FENCE" in flow.flags and not self.strikes("early fence"):
+    def done_at(self, flow: Flow, time: float) -> float:
+        """When the operation is complete, if drawn for ``time``."""
+        if isinstance(flow.step, p.Read):
+            time = self.held(time, flow.last, "early read")
+        elif flow.level >= DELIVERY:
+            time = self.held(time, flow.last, "early delivery")
+        if flow.fenced:
             for other in self.before(flow):
-                found = max(found, other.done, other.last if flow.level >= DELIVERY else 0.0)
-        return found
+                bound = max(other.done, other.last if flow.level >= DELIVERY else 0.0)
+                time = self.held(time, bound, "early fence")
+        return time
 
     # -- posting ----------------------------------------------------------------------------------------------------
     def post(self, node: str, step: p.Operation) -> int:
@@ -244,16 +249,18 @@ class Simulator:
             self._refuse(flow, step)
             return
         for part in flow.parts:
-            part.time = max(read_at + self.delay(), self.bound(flow, part))
+            part.time = self.act_at(flow, part, read_at + self.delay())
             if not self.strikes("lost write", 0.2) or isinstance(step, p.Read):
                 self.at(part.time, lambda part=part: self._act(flow, part))  # type: ignore[misc]
         if isinstance(step, p.Write) and step.data is not None:
             fields: dict[str, object] = {"flags": bits("RMA", "REMOTE_WRITE", "REMOTE_CQ_DATA"), "len": step.size}
             fields["data"] = step.data
             rx = "rx" if step.to == 0 else f"rx/{step.to}"
-            told = self.bound_notice(flow) + self.delay()
-            self.at(told, lambda: self.entries[step.target[0].node].append((None, rx, fields)))
-        flow.done = max(read_at, self.bound_done(flow)) + self.delay()
+            self.at(
+                self.told_at(flow, read_at + self.delay()),
+                lambda: self.entries[step.target[0].node].append((None, rx, fields)),
+            )
+        flow.done = self.done_at(flow, read_at + self.delay())
         self.at(flow.done, lambda: self._finish(flow))
 
     def _act(self, flow: Flow, part: Part) -> None:
@@ -301,14 +308,15 @@ class Simulator:
     def _plan_send(self, flow: Flow, read_at: float) -> None:
         flow.arrival = read_at + self.delay()
         for other in self.before(flow):
-            ordered = "SAS" in self.orders(flow) and not self.strikes("no SAS")
-            if isinstance(other.step, p.Send) and (ordered or self.fenced(other, flow)):
-                flow.arrival = max(flow.arrival, other.arrival)
-        flow.notice = self.bound_notice(flow)
+            if isinstance(other.step, p.Send) and self.fenced(other, flow):
+                flow.arrival = self.held(flow.arrival, other.arrival, "no fence")
+            if isinstance(other.step, p.Send) and "SAS" in self.orders(flow):
+                flow.arrival = self.held(flow.arrival, other.arrival, "no SAS")
+        flow.notice = self.told_at(flow, 0.0)
         lost = self.promised.end(flow.source.node).ep_type == "DGRAM" and self.dice.random() < 0.3
         if not lost:
             self.at(flow.arrival, lambda: self._arrive(flow))
-        flow.done = max(read_at, self.bound_done(flow)) + self.delay()
+        flow.done = self.done_at(flow, read_at + self.delay())
         if flow.level < DELIVERY or lost:
             self.at(flow.done, lambda: self._finish(flow))
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from ofi_conformance import programs
 
 from kfabric.model.codec import dumps
 from kfabric.model.evidence import Evidence
@@ -24,8 +23,9 @@ from kfabric.model.guarantees import LITMUS, UNLIMITED, End, Guarantees
 from kfabric.model.judge import judge
 from kfabric.model.program import Program
 from kfabric.model.verdict import Finding, Judgement
+from ofi_conformance import programs
 
-from .simulator import Simulator
+from .simulator import FAULTS, Simulator
 
 SOAK = int(os.environ.get("OFI_SOAK", "1"))
 EVERY_ORDER = frozenset({"RAR", "RAW", "RAS", "WAR", "WAW", "WAS", "SAR", "SAW", "SAS"})
@@ -62,6 +62,7 @@ CHAPTERS: dict[str, Callable[[Guarantees], st.SearchStrategy[Program]]] = {
     "tags": programs.tagged_matching,
     "accounting": programs.completions,
     "cancelling": programs.cancelled_receives,
+    "told by data": lambda promised: st.sampled_from(list(programs.told_by_data(promised))),
 }
 PAIRS = [
     *((end, chapter) for end in ("unordered", "ordered", "connected", "selective") for chapter in CHAPTERS),
@@ -69,6 +70,8 @@ PAIRS = [
     *(("counted", chapter) for chapter in ("bytes", "accounting", "messages")),
     *(("persistent", chapter) for chapter in ("committed", "volatile")),
 ]
+ENOUGH = 24
+"""Runs in which a fault showed that suffice for a share."""
 
 
 def strategy(name: str, promised: Guarantees) -> st.SearchStrategy[Program]:
@@ -77,9 +80,13 @@ def strategy(name: str, promised: Guarantees) -> st.SearchStrategy[Program]:
     return (CHAPTERS | special)[name](promised)
 
 
-def drawing(count: int) -> Any:
-    """Settings for examples that are only drawn, the same in every run."""
-    return settings(
+def draw(programs_: st.SearchStrategy[Program], count: int, use: Callable[[Program, int], None]) -> None:
+    """Call ``use`` with Programs and seeds that are only drawn, the same in every run unless it is a soak."""
+
+    def each(program: Program, seed: int) -> None:
+        use(program, seed)
+
+    fixed = settings(
         max_examples=count * SOAK,
         deadline=None,
         database=None,
@@ -87,6 +94,7 @@ def drawing(count: int) -> Any:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
+    fixed(given(programs_, st.integers(0, 1 << 32))(each))()
 
 
 def objections(program: Program, promised: Guarantees, seed: int, fault: str = "") -> tuple[int, list[Judgement]]:
@@ -96,8 +104,7 @@ def objections(program: Program, promised: Guarantees, seed: int, fault: str = "
     found = judge(program, history, promised)
     broken = [each for each in found if each.finding is Finding.BROKEN]
     if broken and not fault and os.environ.get("OFI_KEEP"):
-        with open(os.environ["OFI_KEEP"], "w", encoding="utf-8") as out:
-            out.write(dumps(Evidence(program, promised, history, tuple(found))))
+        Path(os.environ["OFI_KEEP"]).write_text(dumps(Evidence(program, promised, history, tuple(found))))
     return simulator.struck, broken
 
 
@@ -105,10 +112,52 @@ def objections(program: Program, promised: Guarantees, seed: int, fault: str = "
 def test_no_objection_to_what_is_allowed(end: str, chapter: str) -> None:
     promised = Guarantees(ENDS[end])
 
-    @drawing(12)
-    @given(strategy(chapter, promised), st.integers(0, 1 << 32))
-    def run(program: Program, seed: int) -> None:
+    def use(program: Program, seed: int) -> None:
         _, broken = objections(program, promised, seed)
         assert not broken, [(each.requirement, each.explanation) for each in broken]
 
-    run()
+    draw(strategy(chapter, promised), 8, use)
+
+
+NOTICED = {
+    "early delivery": ("unordered", "levels", "OFI-CMP-004 OFI-CMP-005", 0.2),
+    "no RAW": ("ordered", "order", "OFI-ORD-003", 0.8),
+    "no WAR": ("ordered", "order", "OFI-ORD-004", 0.8),
+    "no WAW": ("ordered", "order", "OFI-ORD-005", 0.5),
+    "no fence": ("unordered", "fences", "OFI-ORD-012 OFI-ORD-015", 0.3),
+    "early fence": ("unordered", "fences", "OFI-ORD-013 OFI-ORD-014", 0.6),
+    "no SAW": ("ordered", "notices", "OFI-ORD-008", 0.1),
+    "early notice": ("unordered", "told by data", "OFI-CMP-008", 0.04),
+    "stale read": ("unordered", "bytes", "OFI-RMA-003 OFI-CMP-008", 0.35),
+    "damaged": ("unordered", "bytes", "OFI-RMA-001", 0.85),
+    "misplaced": ("unordered", "bytes", "OFI-RMA-001 OFI-RMA-002", 0.8),
+    "right ignored": ("unordered", "protection", "OFI-MR-005 OFI-MR-009 OFI-MR-012", 0.25),
+    "late source": ("unordered", "reuse", "OFI-CMP-001 OFI-CMP-017 OFI-CMP-018", 0.2),
+    "lost write": ("unordered", "bytes", "OFI-RMA-001", 0.25),
+    "no SAS": ("ordered", "message order", "OFI-ORD-001", 0.4),
+    "early read": ("unordered", "bytes", "OFI-RMA-004", 0.6),
+}
+"""By fault: what is promised, which Programs, the ids one of which must be named, the share noticed at least."""
+
+
+@pytest.mark.parametrize("fault", NOTICED)
+def test_a_broken_promise_is_noticed(fault: str) -> None:
+    end, chapter, ids, floor = NOTICED[fault]
+    promised = Guarantees(ENDS[end])
+    struck: list[set[str]] = []
+
+    def use(program: Program, seed: int) -> None:
+        for turn in range(6 if len(struck) < ENOUGH * SOAK else 0):
+            strikes, broken = objections(program, promised, seed + turn, fault)
+            if strikes:
+                struck.append({each.requirement for each in broken})
+
+    draw(strategy(chapter, promised), 15, use)
+    assert len(struck) >= 4, "the fault hardly shows in these Programs"
+    caught = [found for found in struck if found]
+    assert len(caught) >= floor * len(struck), f"{len(caught)} of {len(struck)}"
+    assert any(found & set(ids.split()) for found in caught), caught
+
+
+def test_every_fault_is_tried() -> None:
+    assert NOTICED.keys() == set(FAULTS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Writes that completed and are nowhere at the end: OFI-RMA-001.
+"""Writes that completed and are nowhere at the end: OFI-RMA-001, or the order by which they should have come last.
 
 A completion of a weak level says nothing about the target, so a look in between may miss the write. At the very end it
 is owed, as a completion is: broken if a later message went both ways on the same endpoints after empty progress calls,
@@ -36,7 +36,19 @@ def judge_landing(
         wrong = [at for at, column in enumerate(_later(memory, piece, run, verdict)) if seen[at] not in column]
         if wrong:
             where = f"bytes {_ranges([first + at for at in wrong])} of {region.node}.{region.name}"
-            _missing(scene, step, where, glance, ledger)
+            _missing(scene, step, _broken_by(memory, piece, run, verdict, seen, wrong), where, glance, ledger)
+
+
+def _broken_by(
+    memory: Memory, piece: Piece, run: tuple[int, int], verdict: Verdict, seen: bytes, wrong: list[int]
+) -> tuple[str, ...]:
+    """The order that an earlier operation broke whose bytes are there instead, or that the write is not there."""
+    for other in verdict.allowed:
+        reason = memory.visibility.older(other.update, piece.update) if other is not piece else None
+        content = other.at(*run)
+        if reason is not None and reason.ordering and content and any(content[at] == seen[at] for at in wrong):
+            return reason.ids
+    return ("OFI-RMA-001",)
 
 
 def _later(memory: Memory, piece: Piece, run: tuple[int, int], verdict: Verdict) -> list[set[int]]:
@@ -49,7 +61,7 @@ def _later(memory: Memory, piece: Piece, run: tuple[int, int], verdict: Verdict)
     return columns
 
 
-def _missing(scene: Scene, step: Write, where: str, glance: Glance, ledger: Ledger) -> None:
+def _missing(scene: Scene, step: Write, ids: tuple[str, ...], where: str, glance: Glance, ledger: Ledger) -> None:
     ends = {scene.node(step.name), step.target[0].node}
     probes = [probe for probe in scene.probed if {probe.node, probe.peer} == ends]
     let = [scene.say(step.name)]
@@ -57,9 +69,9 @@ def _missing(scene: Scene, step: Write, where: str, glance: Glance, ledger: Ledg
     events: list[Event | None] = [scene.posted.get(step.name), scene.succeeded(step.name), *probes, *glance.events]
     if probes and all(probe.arrived for probe in probes) and _before(scene, probes, glance):
         however = f"However {where} are older at the end, after a later message went through."
-        ledger.broken(["OFI-RMA-001"], let, then, however, events)
+        ledger.broken(ids, let, then, however, events)
     else:
-        ledger.open(["OFI-RMA-001"], let, then, f"However {where} were older when the run ended.", events)
+        ledger.open(ids, let, then, f"However {where} were older when the run ended.", events)
 
 
 def _before(scene: Scene, probes: list[Probed], glance: Glance) -> bool:
