@@ -43,7 +43,7 @@ class Quiet:
 
 
 def judged(
-    tmp_path: Path, cases: Path, *selection: str, times: dict[str, float] | None = None, **more: Any
+    tmp_path: Path, cases: Path, *selection: str, times: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
     """The record of a run in this process; ``times`` are bounds of its profile."""
     profile = dataclasses.replace(PROFILES["quick"], local_bound=0.5, examples=30, reruns=2, **(times or {}))
