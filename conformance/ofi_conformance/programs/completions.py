@@ -119,6 +119,8 @@ def _post_receives(draft: Draft, todo: Sequence[Act], closing: bool) -> None:
     """One receive per message, each as large as the largest of its class, and one for the closing message."""
     sent = [act.step for act in todo if isinstance(act.step, Send)]
     room = max((step.size for step in sent), default=0)
+    if closing:  # without order the closing message, of one byte, may come first
+        room = max(1, room)
     for act in todo:
         if not isinstance(act.step, Send) or act.recv is None:
             continue
@@ -129,7 +131,7 @@ def _post_receives(draft: Draft, todo: Sequence[Act], closing: bool) -> None:
         else:
             draft.add("B", recv)
     if closing:
-        draft.recv("B", max(1, room), tag=plain_tag(draft.end("B")))
+        draft.recv("B", room, tag=plain_tag(draft.end("B")))
 
 
 def _post(draft: Draft, todo: Sequence[Act]) -> None:
