@@ -10,84 +10,32 @@ Runs writes, reads, messages, loads and stores; Programs with atomics are ``mach
 from __future__ import annotations
 
 import heapq
-import random
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from kfabric.model import data
 from kfabric.model import history as h
 from kfabric.model import program as p
 from kfabric.model.dialect import bits
-from kfabric.model.guarantees import UNLIMITED, Guarantees
+from kfabric.model.guarantees import Guarantees
 
-FAULTS = (
-    "early delivery", "no RAW", "no WAR", "no WAW", "no fence", "early fence", "no SAW", "early notice", "stale read",
-    "damaged", "misplaced", "right ignored", "late source", "lost write", "no SAS", "early read",
-)  # fmt: skip
-LEVELS = ("INJECT_COMPLETE", "TRANSMIT_COMPLETE", "DELIVERY_COMPLETE", "COMMIT_COMPLETE")
-DELIVERY = 3
+from .flows import DELIVERY, LEVELS, Flow, Part, Promises, Ref, counter_of, kind_of, queue_of, size_of, target_of
+
 GONE, REFUSED, CUT, CANCELLED = 107, 13, 265, 125
-Ref = p.EndpointRef
 
 
-@dataclass(eq=False)
-class Part:
-    """Some bytes of an operation, which take effect (or are sampled) at one time."""
-
-    place: p.Location
-    at: int
-    time: float
-
-
-@dataclass(eq=False)
-class Flow:
-    """An operation under way."""
-
-    step: p.Operation
-    source: Ref
-    target: Ref | None
-    number: int
-    flags: frozenset[str]
-    reports: bool
-    level: int
-    buffer: bytearray
-    captured: bytes | None = None
-    parts: list[Part] = field(default_factory=list)
-    arrival: float = 0.0
-    notice: float = 0.0
-    """Earliest time at which its target may be told of it."""
-    done: float = 0.0
-    refused: bool = False
-    ended: bool = False
-    failed: bool = False
-    known: bool = False
-
-    @property
-    def fenced(self) -> bool:
-        """Behind everything before it."""
-        return "FENCE" in self.flags and self.target is not None
-
-    @property
-    def last(self) -> float:
-        """When all of it is in effect."""
-        return max([self.arrival, *(part.time for part in self.parts)])
-
-
-class Simulator:
+class Simulator(Promises):
     """One run of one Program."""
 
     def __init__(self, program: p.Program, promised: Guarantees, seed: int, fault: str = "") -> None:
-        self.program, self.promised, self.fault = program, promised, fault
-        self.dice = random.Random(seed)
-        self.struck = 0
+        super().__init__(promised, seed, fault)
+        self.program = program
         self.now = 0.0
         self.agenda: list[tuple[float, int, Callable[[], object]]] = []
         self.turn = 0
         self.numbers = data.Numbering(program)
         self.memory = {(r.node, r.name): bytearray(data.initial(r)) for r in program.regions}
         self.events: dict[str, list[h.AnyEvent]] = {node: [] for node in program.nodes}
-        self.flows: dict[str, Flow] = {}
         self.posted: dict[Ref, list[Flow]] = {}
         self.early: dict[Ref, list[Flow]] = {}
         self.entries: dict[str, list[tuple[Flow | None, str, dict[str, object]]]] = {n: [] for n in program.nodes}
@@ -96,17 +44,7 @@ class Simulator:
         self.cutting: set[frozenset[str]] = set()
         self.patient = self.dice.random() < 0.7
 
-    # -- dice -------------------------------------------------------------------------------------------------------
-    def delay(self) -> float:
-        """Mostly nothing, sometimes very long."""
-        return self.dice.choice([0.0, 0.0, 1.0, 5.0, 40.0]) * self.dice.random()
-
-    def strikes(self, fault: str, chance: float = 0.7) -> bool:
-        """Whether the planted fault shows here."""
-        hit = self.fault == fault and self.dice.random() < chance
-        self.struck += hit
-        return hit
-
+    # -- events ----------------------------------------------------------------------------------------------------
     def at(self, time: float, action: Callable[[], object]) -> None:
         """Do something later."""
         self.turn += 1
@@ -115,80 +53,6 @@ class Simulator:
     def record(self, what: type[h.AnyEvent], node: str, *fields: object, **named: object) -> None:
         """Write an event down."""
         self.events[node].append(what(node, len(self.events[node]), 0, *fields, **named))  # type: ignore[arg-type]
-
-    # -- promises ---------------------------------------------------------------------------------------------------
-    def before(self, flow: Flow) -> list[Flow]:
-        """What was posted before on the same channel."""
-        same = (flow.source, flow.target)
-        return [f for f in self.flows.values() if (f.source, f.target) == same and f.number < flow.number]
-
-    def fenced(self, first: Flow, second: Flow) -> bool:
-        """A fence lies between, or is the second."""
-        return any("FENCE" in f.flags and f.number > first.number for f in [*self.before(second), second])
-
-    def orders(self, flow: Flow) -> frozenset[str]:
-        """Message order of the flow's channel."""
-        assert flow.target is not None
-        return self.promised.order(flow.source.node, flow.target.node)
-
-    def held(self, time: float, bound: float, fault: str) -> float:
-        """A time, not before a bound, unless that is the promise that is broken here."""
-        if self.fault == fault and self.dice.random() < 0.8:
-            self.struck += time < bound
-            return time
-        return max(time, bound)
-
-    def data_order(self, first: Flow, second: Flow) -> str:
-        """RAW, WAR or WAW if the later of two accesses acts behind the earlier one on the bytes of both."""
-        letters = ["R" if isinstance(f.step, p.Read) else "W" for f in (second, first)]
-        name = f"{letters[0]}A{letters[1]}"
-        if name == "RAR" or not {name, f"RMA_{name}"} & self.orders(second):
-            return ""
-        assert second.target is not None
-        ends = [self.promised.end(ref.node) for ref in (second.source, second.target)]
-        limit = min(getattr(end, f"max_order_{name.lower()}_size") for end in ends)
-        within = limit == UNLIMITED or max(_size(first.step), _size(second.step)) < limit
-        return name if within else ""
-
-    def act_at(self, flow: Flow, part: Part, time: float) -> float:
-        """When a part of an access acts, if drawn for ``time``."""
-        for other in self.before(flow):
-            if isinstance(other.step, p.Send) or other.refused:
-                continue
-            if self.fenced(other, flow):
-                time = self.held(time, other.last, "no fence")
-            same = [each.time for each in other.parts if _meet(part, each)]
-            name = self.data_order(other, flow) if same else ""
-            if name:
-                time = self.held(time, max(same), f"no {name}")
-        return time
-
-    def told_at(self, flow: Flow, time: float) -> float:
-        """When the target is told, if drawn for ``time``."""
-        if isinstance(flow.step, p.Write):
-            time = self.held(time, flow.last, "early notice")
-        bit = {"SAW"} if isinstance(flow.step, p.Send) else {"WAW", "RMA_WAW"}
-        chain = [*self.before(flow), flow]
-        for other in self.before(flow):
-            if not isinstance(other.step, p.Write):
-                continue
-            if any(f.fenced and f.level >= DELIVERY and f.number > other.number for f in chain):
-                time = self.held(time, other.last, "no fence")
-            if bit & self.orders(flow):
-                time = self.held(time, other.last, "no SAW")
-        return time
-
-    def done_at(self, flow: Flow, time: float) -> float:
-        """When the operation is complete, if drawn for ``time``."""
-        if isinstance(flow.step, p.Read):
-            time = self.held(time, flow.last, "early read")
-        elif flow.level >= DELIVERY:
-            time = self.held(time, flow.last, "early delivery")
-        if flow.fenced:
-            for other in self.before(flow):
-                bound = max(other.done, other.last if flow.level >= DELIVERY else 0.0)
-                time = self.held(time, bound, "early fence")
-        return time
 
     # -- posting ----------------------------------------------------------------------------------------------------
     def post(self, node: str, step: p.Operation) -> int:
@@ -200,11 +64,11 @@ class Simulator:
             flags = frozenset(mark.name for mark in step.marks)
         level = max((LEVELS.index(name) + 1 for name in flags if name in LEVELS), default=0)
         reports = step.form is not p.Form.INJECT and (not end.selective or "COMPLETION" in flags)
-        target = None if isinstance(step, p.Recv) else step.to if isinstance(step, p.Send) else _target(step)
+        target = None if isinstance(step, p.Recv) else step.to if isinstance(step, p.Send) else target_of(step)
         buffer = bytearray(
             data.payload(self.numbers, step)
             if isinstance(step, p.Send | p.Write)
-            else data.fill(step.name, _size(step))
+            else data.fill(step.name, size_of(step))
         )
         flow = Flow(step, Ref(node, step.via), target, len(self.flows), flags, reports, level, buffer)
         if target is not None and frozenset({node, target.node}) in self.cutting:
@@ -382,14 +246,14 @@ class Simulator:
         if not isinstance(flow.step, p.Recv) and self.fault != "late source":
             self.capture(flow)
         if flow.reports:
-            entry = {"flags": _kind(flow.step) | extra, "len": 0, **(fields or {})}
-            self.entries[flow.source.node].append((flow, _queue(flow), entry))
+            entry = {"flags": kind_of(flow.step) | extra, "len": 0, **(fields or {})}
+            self.entries[flow.source.node].append((flow, queue_of(flow), entry))
 
     def _fail(self, flow: Flow, err: int, olen: int = 0) -> None:
         flow.ended = flow.failed = True
-        fields: dict[str, object] = {"err": err, "olen": olen, "flags": _kind(flow.step)}
+        fields: dict[str, object] = {"err": err, "olen": olen, "flags": kind_of(flow.step)}
         told = None if flow.step.form is p.Form.INJECT else flow
-        self.entries[flow.source.node].append((told, _queue(flow), fields))
+        self.entries[flow.source.node].append((told, queue_of(flow), fields))
 
     def read(self, node: str) -> bool:
         """Read the oldest entry of a random queue of the node."""
@@ -431,11 +295,11 @@ class Simulator:
     def _wait(self, node: str, step: p.Wait, names: list[str]) -> Generator[float, None, None]:
         earlier = [self.flows[name] for name in names[: names.index(step.name)] if name in self.flows]
         mine = [flow for flow in earlier if flow.step.name in step.ops or not step.ops]
-        counting = step.by is p.WaitBy.COUNTER and {_counter(f) for f in mine} <= self.promised.end(node).counters
+        counting = step.by is p.WaitBy.COUNTER and {counter_of(f) for f in mine} <= self.promised.end(node).counters
         for _ in range(600):
             if counting:
-                kinds = {_counter(flow) for flow in mine}
-                same = [f for f in self.flows.values() if f.source.node == node and _counter(f) in kinds]
+                kinds = {counter_of(flow) for flow in mine}
+                same = [f for f in self.flows.values() if f.source.node == node and counter_of(f) in kinds]
                 missing = [] if all(flow.ended for flow in same) else mine
             else:
                 missing = [flow for flow in mine if flow.reports and not flow.known]
@@ -503,7 +367,9 @@ class Simulator:
     def _contents(self, quiet: bool) -> None:
         for node in self.events:
             for counter in sorted(self.promised.end(node).counters):
-                mine = [f for f in self.flows.values() if f.source.node == node and _counter(f) == counter and f.ended]
+                mine = [
+                    f for f in self.flows.values() if f.source.node == node and counter_of(f) == counter and f.ended
+                ]
                 failed = sum(flow.failed for flow in mine)
                 self.record(h.Counted, node, counter, len(mine) - failed, failed)
         for node in self.events:
@@ -515,33 +381,3 @@ class Simulator:
         for flow in self.flows.values():
             kind = "source" if isinstance(flow.step, p.Send | p.Write) else "buffer"
             self.record(h.Content, flow.source.node, f"{kind}:{flow.step.name}", bytes(flow.buffer))
-
-
-def _meet(a: Part, b: Part) -> bool:
-    one, other = a.place, b.place
-    same = (one.node, one.region) == (other.node, other.region)
-    return same and one.offset < other.offset + other.size and other.offset < one.offset + one.size
-
-
-def _size(step: p.Operation) -> int:
-    return step.target.size if isinstance(step, p.Atomic) else step.size
-
-
-def _target(step: p.Write | p.Read | p.Atomic) -> Ref:
-    assert not isinstance(step, p.Atomic)
-    return Ref(step.target[0].node, step.to)
-
-
-def _kind(step: p.Operation) -> int:
-    if isinstance(step, p.Send | p.Recv):
-        return bits("MSG" if step.tag is None else "TAGGED", step.word.upper())
-    return bits("RMA", step.word.upper())
-
-
-def _queue(flow: Flow) -> str:
-    name = "rx" if isinstance(flow.step, p.Recv) else "tx"
-    return name if flow.step.via == 0 else f"{name}/{flow.step.via}"
-
-
-def _counter(flow: Flow) -> str:
-    return flow.step.word

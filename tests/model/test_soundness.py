@@ -25,7 +25,8 @@ from kfabric.model.program import Program
 from kfabric.model.verdict import Finding, Judgement
 from ofi_conformance import programs
 
-from .simulator import FAULTS, Simulator
+from .flows import FAULTS
+from .simulator import Simulator
 
 SOAK = int(os.environ.get("OFI_SOAK", "1"))
 EVERY_ORDER = frozenset({"RAR", "RAW", "RAS", "WAR", "WAW", "WAS", "SAR", "SAW", "SAS"})
