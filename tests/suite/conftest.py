@@ -73,3 +73,9 @@ def libfabric() -> None:
         open_provider()
     except BackendUnavailable as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def no_forced_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite seeds its own searches; ``--hypothesis-seed`` would also switch their example database off."""
+    monkeypatch.setattr("hypothesis.core.global_force_seed", None)
