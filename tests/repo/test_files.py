@@ -23,7 +23,6 @@ LONGER: dict[str, tuple[int, str]] = {
     "reference/kfabric/model/judge/atomics.py": (450, "one search over the orders of updates, and what it may assume"),
     "tests/engine/test_executor.py": (650, "one table of steps against every provider"),
     "tests/model/machine.py": (900, "an independent provider to judge: splitting it would spread its one state"),
-    "tests/model/simulator.py": (600, "a second one, of another make, for the same reason"),
 }
 
 KNOWN_HOSTS = {
