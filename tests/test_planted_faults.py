@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The suite is tested by providers broken on purpose: each fault is caught by name, and nothing else changes.
 
-Real providers, real runs of the command line; see ``ofi_conformance.faults``. Every day the faults of ``DAILY`` are tried
-on the cases that decide what they concern and on a few others. With ``--release`` every fault of the catalogue is, and
-then on every case, with larger budgets and two unbroken runs to compare with.
+Real providers, real runs of the command line; see ``ofi_conformance.faults``. Every day the faults of ``DAILY`` are
+tried on the cases that decide what they concern, and a few others. With ``--release`` every fault of the catalogue is,
+then also on every case, with larger budgets and two unbroken runs to compare with.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ DAILY = (
 )
 """Faults that are tried in every run of the tests: one or two of each family, seen to be caught with nothing besides.
 
-The catalogue is larger than what an every-day run has time for, and some of its entries are not caught yet: the table of
-``ofi-conform faults`` names them. None is taken out for that.
+The catalogue is larger than what an every-day run has time for, and some of its entries are not caught yet: the table
+of ``ofi-conform faults`` names them. None is taken out for that.
 """
 OTHERS = [name for name in NAMES if name not in DAILY]
 LARGE = 40
