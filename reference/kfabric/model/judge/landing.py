@@ -31,7 +31,9 @@ def judge_landing(
     seen = glance.content[first - glance.first : end - glance.first]
     for piece in verdict.allowed:
         step = piece.update
-        if not isinstance(step, Write) or not piece.certain or not scene.known_done(step.name):
+        if not isinstance(step, Write) or not piece.certain or piece.at(*run) == seen:
+            continue
+        if not scene.known_done(step.name):
             continue
         wrong = [at for at, column in enumerate(_later(memory, piece, run, verdict)) if seen[at] not in column]
         if wrong:

@@ -134,8 +134,14 @@ class Scene:
 
     def channel(self, step: Operation) -> Channel | None:
         """Between which endpoints an operation goes."""
-        target = self.target(step)
-        return None if target is None else (self.source(step), target)
+        if step.name not in self._channels:
+            target = self.target(step)
+            self._channels[step.name] = None if target is None else (self.source(step), target)
+        return self._channels[step.name]
+
+    @cached_property
+    def _channels(self) -> dict[str, Channel | None]:
+        return {}
 
     def region(self, place: Location) -> Region | None:
         """The region of a location."""
