@@ -134,12 +134,12 @@ def _asked(scene: Scene, step: Operation) -> list[str]:
         ids.append("OFI-CMP-012")
     if calls.takes_flags(step) and OpMark.INJECT in step.marks:
         ids.append("OFI-CMP-019")
-    if calls.takes_flags(step) and OpMark.MORE in step.marks and _followed(scene, step):
+    if calls.takes_flags(step) and OpMark.MORE in step.marks and followed(scene, step):
         ids.append("OFI-MSG-015")
     return ids
 
 
-def _followed(scene: Scene, step: Operation) -> bool:
+def followed(scene: Scene, step: Operation) -> bool:
     """A later operation of the same endpoint and direction was posted without FI_MORE."""
     for other in scene.operations:
         same = scene.source(other) == scene.source(step) and calls.direction(other) == calls.direction(step)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from .. import data
 from ..dialect import CANCELED
 from ..history import Failed
-from ..program import EndpointRef, Recv, Send
+from ..program import EndpointRef, OpMark, Recv, Send
 from . import calls
-from .accounting import Owing
+from .accounting import Owing, followed
 from .arrivals import Arrival, Arrivals, accepts, directed
 from .ledger import Ledger
 from .scene import Scene
@@ -168,11 +168,20 @@ def _lost(scene: Scene, arrivals: Arrivals, owing: Owing, ledger: Ledger) -> Non
                 ids = ["OFI-MSG-001"]
                 if scene.end(free.name).resource_mgmt == "ENABLED" and _early(scene, arrivals, message, free):
                     ids.append("OFI-RM-005")
+                if _batched(scene, message):
+                    ids.append("OFI-MSG-015")
                 ledger.broken(ids, let, then, however, [*probes, *waits, scene.posted[message.name]])
             else:
                 ledger.open(
                     ["OFI-MSG-001"], let, then, "However it was in none when the run ended.", owing.waits(free.name)
                 )
+
+
+def _batched(scene: Scene, message: Send) -> bool:
+    """Posted with FI_MORE, without entry, and one without it was posted behind."""
+    more = calls.takes_flags(message) and OpMark.MORE in message.marks
+    reports = calls.reports(message, scene.end(message.name))
+    return more and reports and not scene.completed.get(message.name) and followed(scene, message)
 
 
 def _free(scene: Scene, arrivals: Arrivals, recvs: list[Recv], sends: list[Send], message: Send) -> Recv | None:

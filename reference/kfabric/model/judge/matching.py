@@ -54,6 +54,8 @@ class Endpoint:
 
     def known(self) -> Iterator[Edge]:
         """Message order, fences, and what completions told before another message was posted."""
+        told = list(self._told()) if len(self.sends) <= _PAIRS else []
+        yield from (edge for edge in told if not edge.ids)  # facts first: what they forbid breaks no promise of order
         by_source: dict[EndpointRef, list[Send]] = {}
         for send in self.sends:
             by_source.setdefault(self.scene.source(send), []).append(send)
@@ -61,8 +63,7 @@ class Endpoint:
             ordered = self._chain(sends)
             yield from self._message_order(ordered)
             yield from self._fences(ordered)
-        if len(self.sends) <= _PAIRS:
-            yield from self._told()
+        yield from (edge for edge in told if edge.ids)
 
     def _chain(self, sends: list[Send]) -> list[Send]:
         """In order of posting, as far as there is one."""
